@@ -1,0 +1,72 @@
+/* curl_engine_private.h - what the curl_*.c files share; the one place that includes libcurl's header. */
+#ifndef WPS_CURL_ENGINE_PRIVATE_H
+#define WPS_CURL_ENGINE_PRIVATE_H
+
+#include <curl/curl.h>
+#include <sys/types.h>
+
+#include "curl_engine.h"
+
+/* libcurl announces each sending of a request, the silent ones too, from 7.80 on. */
+#define WPS_CURL_ANNOUNCES_SENDING (LIBCURL_VERSION_NUM >= 0x075000)
+
+enum wps_proxy { WPS_PROXY_NONE, WPS_PROXY_ENVIRONMENT, WPS_PROXY_GIVEN };
+
+struct wps_profile {
+    int references;
+    struct wps_buffer origin;    /* "https://host:port" */
+    struct wps_buffer authority; /* "host:port", for messages */
+    struct wps_buffer ca_file, client_cert, client_key, client_key_password, proxy;
+    bool http2;
+    enum wps_proxy proxy_from;
+    bool whole_url; /* the target must be part of CURLOPT_URL, see profile_proxy() */
+    long connect_timeout; /* ms */
+    size_t max_response_bytes, max_header_bytes;
+};
+
+/* An easy handle, set up for one profile for as long as it lives. */
+struct wps_handle {
+    struct wps_handle *next; /* in the engine's list of idle handles */
+    CURL *easy;
+    struct wps_profile *profile;   /* counted */
+    struct wps_exchange *exchange; /* NULL: idle */
+    struct curl_slist *nodes;      /* an array, linked up for each request */
+    size_t node_capacity;
+    char words[CURL_ERROR_SIZE]; /* libcurl's own, about its last failure */
+};
+
+struct wps_engine {
+    int references;
+    pid_t pid; /* of the process that made it */
+    CURLM *multi;
+    struct wps_handle *idle; /* the last used first */
+};
+
+/* Once per process, from whichever thread comes first. */
+CURLcode wps_curl_initialise(void);
+
+/* At least 1; what does not fit is as good as for ever. */
+long wps_milliseconds(double seconds);
+
+struct wps_profile *wps_profile_hold(struct wps_profile *profile);
+/* Sets everything that does not change from one exchange to the next. */
+CURLcode wps_profile_apply(const struct wps_profile *profile, CURL *easy);
+
+struct wps_engine *wps_engine_hold(struct wps_engine *engine);
+/* An idle handle of that profile, or a new one. */
+CURLcode wps_engine_take(struct wps_engine *engine, struct wps_profile *profile, struct wps_handle **handle);
+void wps_engine_give_back(struct wps_engine *engine, struct wps_handle *handle);
+/* Lets libcurl do what it can do without waiting, and completes the exchanges that are done by then. */
+CURLMcode wps_engine_drive(struct wps_engine *engine);
+void wps_handle_destroy(struct wps_handle *handle);
+
+/* Connects a new handle with the callbacks of whichever exchange it will carry. */
+CURLcode wps_handle_set_up(struct wps_handle *handle);
+enum wps_kind wps_exchange_copy(struct wps_exchange *exchange, const struct wps_exchange_request *request);
+/* Sets what changes from one exchange to the next. */
+CURLcode wps_exchange_hand_over(struct wps_exchange *exchange, struct wps_handle *handle);
+void wps_exchange_complete(struct wps_exchange *exchange, CURLcode code);
+/* Tells libcurl's failure in the exchange's error, unless a callback has told it already. */
+void wps_exchange_fail(struct wps_exchange *exchange, CURLcode code);
+
+#endif
