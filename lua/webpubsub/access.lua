@@ -1,0 +1,40 @@
+--- URLs with which WebSocket clients connect.
+
+local core = require "webpubsub.core"
+local driver = require "webpubsub.driver"
+
+local access = {}
+
+-- The service counts in minutes, and gives at least one.
+local function minutes_of(seconds)
+  return math.max(1, math.floor(seconds / 60))
+end
+
+-- The same call that asks the service for a token checks user, roles and groups; with a key it is never sent.
+local function prepare(client, arguments, lifetime, client_type)
+  return core.prepare(client, "generate_client_token", {
+    user = arguments.user,
+    roles = arguments.roles,
+    groups = arguments.groups,
+    minutes_to_expire = minutes_of(lifetime),
+    client_type = client_type,
+    context = arguments.context,
+  })
+end
+
+--- See `client:client_access_url` in annotations.lua.
+function access.url(client, arguments)
+  arguments = arguments or {}
+  local transport = core.extras(client).transport
+  local url, token, client_type, lifetime = core.access(client, arguments, transport.wall())
+  local call = prepare(client, arguments, lifetime, client_type)
+  if not token then
+    local response, err = driver.run(call, core.extras(client), arguments)
+    if not response then error(err, 0) end
+    if response.is_error then return nil, response end
+    token = response.token
+  end
+  return url:gsub("^http", "ws", 1) .. "?access_token=" .. token, token
+end
+
+return access

@@ -1,0 +1,109 @@
+--- Moves a call from step to step. The call decides; the driver runs what users extend (policies, credentials,
+-- classifiers, the logger) between two steps and has the transport do the waiting and sending.
+--
+-- A transport is a table of functions: `now()` (seconds of a steady clock), `wall()` (seconds since the epoch),
+-- `sleep(seconds, cancelled)`, which may wake early, and `exchange(method, target, headers, body, seconds, cancelled,
+-- once)`, which returns status, header block and body, or nil with the kind, code and message of a failure; with `once`
+-- the request must not reach the server twice.
+
+local core = require "webpubsub.core"
+local credential = require "webpubsub.credential"
+local events = require "webpubsub.events"
+local policies = require "webpubsub.policies"
+
+local driver = {}
+
+-- Everything one call needs that outlives a step.
+local function new_run(call, extras, arguments)
+  local run = { call = call, transport = extras.transport, get_token = extras.get_token, policies = extras.policies }
+  local context = arguments and core.field(arguments, "context")
+  if context then
+    run.policies = policies.join(run.policies, policies.check(core.field(context, "policies"), call:operation()))
+    run.classify = core.field(context, "classify")
+    run.cancelled = core.field(context, "cancel")
+    run.no_throw = core.field(context, "no_throw")
+  end
+  if extras.logger then
+    run.log = events.new(extras.logger, call, run.transport.now, extras.log_ids and arguments or nil)
+  end
+  return run
+end
+
+local function fail(run, kind, code, message)
+  return run.call:failure(run.transport.now(), core.random(), kind, code, message)
+end
+
+local function authorize(run)
+  local call, transport = run.call, run.transport
+  if run.policies then policies.apply(run.policies.per_attempt, call) end
+  if not call:needs_token() then return call:token(transport.now()) end
+  if not run.get_token then return call:sign(transport.now(), transport.wall()) end
+
+  local token, code, message = run.get_token(credential.request(call:claims()), transport.wall())
+  if not token then return fail(run, "credential", code, message) end
+  return call:token(transport.now(), token)
+end
+
+local function verdict(classify, status, headers, body)
+  if type(classify) == "table" then return classify[status] end
+  return classify { status = status, headers = core.headers(headers), body = body }
+end
+
+local function send(run)
+  local call, transport = run.call, run.transport
+  if run.policies then policies.apply(run.policies.before_send, call) end
+  local method, target, headers, body, seconds, once = call:outgoing()
+  if run.log then run.log:request() end
+
+  local status, received, content, message =
+    transport.exchange(method, target, headers, body, seconds, run.cancelled, once)
+  if not status then
+    local step = fail(run, received, content, message)
+    if run.log then run.log:failure(received, content) end
+    return step
+  end
+  local decision = run.classify and verdict(run.classify, status, received, content)
+  local random = (status >= 300 or decision == "retry") and core.random() or 0
+  local step = call:response(transport.now(), transport.wall(), random, status, received, content, decision)
+  if run.log then run.log:response(status) end
+  return step
+end
+
+local function withdrawn(run)
+  return run.cancelled and run.cancelled()
+end
+
+local function withdraw(run)
+  return fail(run, "cancelled", "cancelled", "the call was cancelled")
+end
+
+local function wait(run)
+  local call, transport = run.call, run.transport
+  if run.log then run.log:retry() end
+  local step = "wait"
+  while step == "wait" do -- again, where the transport woke early
+    transport.sleep(call:seconds(), run.cancelled)
+    step = withdrawn(run) and withdraw(run) or call:resume(transport.now())
+  end
+  return step
+end
+
+local actions = { token = authorize, send = send, wait = wait }
+
+--- Runs a prepared call to its end.
+---@return table|nil response
+---@return table|nil error
+function driver.run(call, extras, arguments)
+  local run = new_run(call, extras, arguments)
+  if run.policies then policies.apply(run.policies.per_call, call) end
+  local step = call:begin(run.transport.now())
+  while step ~= "done" do
+    step = withdrawn(run) and withdraw(run) or actions[step](run)
+  end
+  local response, err = call:result(run.no_throw)
+  local failure = err or response.error -- the latter with no_throw
+  if run.log and failure then run.log:error(failure) end
+  return response, err
+end
+
+return driver

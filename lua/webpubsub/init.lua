@@ -1,0 +1,18 @@
+--- Azure Web PubSub for Lua: the server side of the service's data plane.
+--
+--     local webpubsub = require "webpubsub"
+--     local client = webpubsub.new { connection_string = os.getenv "WebPubSubConnectionString", hub = "chat" }
+--     client:close_user_connections { user = "alice", reason = "signed in elsewhere" }
+
+local client = require "webpubsub.client"
+local core = require "webpubsub.core"
+local filter = require "webpubsub.filter"
+local help = require "webpubsub.help"
+
+return {
+  new = client.new,
+  filter = filter,
+  help = help.print,
+  version = core.version,
+  api_version = core.api_version,
+}

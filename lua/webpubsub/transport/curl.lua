@@ -1,0 +1,56 @@
+--- The blocking transport: libcurl in the caller's thread.
+
+local core = require "webpubsub.core"
+local curl = require "webpubsub.curl"
+
+local transport = {}
+
+-- Seconds in libcurl between two looks at the caller's `cancel`, and without one between two chances for a debug hook
+-- (Ctrl-C at a prompt) to run.
+local CANCEL_SLICE, HOOK_SLICE = 0.05, 1
+
+local function sleep(seconds, cancelled)
+  local wake = curl.now() + seconds
+  while seconds > 0 and not (cancelled and cancelled()) do
+    curl.sleep(math.min(seconds, cancelled and CANCEL_SLICE or HOOK_SLICE))
+    seconds = wake - curl.now()
+  end
+end
+
+--- A transport that sends to `origin`.
+---@param origin string  scheme, host and port
+---@param options webpubsub.Options
+function transport.new(origin, options)
+  local profile, kind, code, message = curl.profile {
+    origin = origin,
+    ca_file = options.ca_file,
+    client_cert = options.client_cert,
+    client_key = options.client_key,
+    client_key_password = options.client_key_password,
+    proxy = options.proxy,
+    connect_timeout = options.connect_timeout,
+    max_response_bytes = options.max_response_bytes,
+    max_header_bytes = options.max_header_bytes,
+    http2 = options.http2,
+  }
+  if not profile then core.raise(kind, code, message, nil, "new") end
+
+  local function start(method, target, headers, body, seconds, once)
+    return curl.start(profile, method, target, headers, body, seconds, once)
+  end
+
+  local function exchange(method, target, headers, body, seconds, cancelled, once)
+    local running = start(method, target, headers, body, seconds, once)
+    while not running:step(cancelled and CANCEL_SLICE or HOOK_SLICE) do
+      if cancelled and cancelled() then
+        running:cancel()
+        return nil, "cancelled", "cancelled", "the call was cancelled"
+      end
+    end
+    return running:result()
+  end
+
+  return { now = curl.now, wall = curl.time, sleep = sleep, start = start, exchange = exchange }
+end
+
+return transport
