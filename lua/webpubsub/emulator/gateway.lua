@@ -1,0 +1,129 @@
+--- Where WebSocket clients come in: checks who they are, shakes hands, and runs their connection to its end.
+
+local http_websocket = require "http.websocket"
+
+local auth = require "webpubsub.emulator.auth"
+local connection = require "webpubsub.emulator.connection"
+local responses = require "webpubsub.emulator.responses"
+local websocket = require "webpubsub.emulator.websocket"
+
+local gateway = {}
+
+local HANDSHAKE_SECONDS = 10
+local CLOSE_POLICY_VIOLATION = 1008
+
+local LEFT_OUT = {
+  mqtt = "MQTT clients are not part of this emulator.",
+  socketio = "Socket.IO clients are not part of this emulator.",
+}
+local LEFT_OUT_SUBPROTOCOL = "^protobuf%."
+
+---@param segments string[] of the request's path
+---@return boolean whether the path is one clients connect to
+function gateway.serves(segments)
+  return segments[1] == "client" or segments[1] == "clients"
+end
+
+local function string_claim(claims, name)
+  return type(claims[name]) == "string" and claims[name] or nil
+end
+
+-- A claim that may be one name or a list of them.
+local function list_claim(claims, name)
+  local value = claims[name]
+  if type(value) == "table" then
+    return value
+  end
+  return type(value) == "string" and { value } or {}
+end
+
+-- Returns the hub's name, or the response to refuse with.
+local function route(segments)
+  local kind = segments[1] == "clients" and segments[2]
+  if LEFT_OUT[kind] then
+    return nil, responses.error(501, "Error.NotImplemented", LEFT_OUT[kind])
+  elseif #segments == 3 and segments[1] == "client" and segments[2] == "hubs" then
+    return segments[3]
+  end
+  return nil, responses.error(404, "Error.NotFound", "Clients connect to /client/hubs/{hub}.")
+end
+
+local function refuse_subprotocol(headers)
+  for offered in (headers:get_comma_separated("sec-websocket-protocol") or ""):gmatch("[^,%s]+") do
+    if offered:find(LEFT_OUT_SUBPROTOCOL) then
+      return responses.error(501, "Error.NotImplemented",
+        ("The sub-protocol %s is not part of this emulator; use %s."):format(
+          offered, connection.SUBPROTOCOLS[2]))
+    end
+  end
+end
+
+local function token_of(headers, query)
+  return query:first("access_token") or (headers:get("authorization") or ""):match("^[Bb]earer +(%S+)$")
+end
+
+-- A client that wants back into an earlier session gets the answer of a service that no longer has it.
+local function refuse_recovery(peer)
+  peer:close(CLOSE_POLICY_VIOLATION)
+  peer:run(function() end)
+end
+
+-- Runs a client's connection; one without claims is one that wants an earlier session back. Returns a response if
+-- there is no WebSocket to run.
+local function serve(server, stream, headers, hub_name, claims)
+  local upgrade, why = http_websocket.new_from_stream(stream, headers)
+  if not upgrade then
+    return responses.error(400, "Error.BadRequest", ("A WebSocket handshake is expected: %s."):format(why))
+  end
+  local accepted = upgrade:accept({ protocols = connection.SUBPROTOCOLS }, HANDSHAKE_SECONDS)
+  if not accepted then
+    return nil
+  end
+  local peer = websocket.new(upgrade.socket, server.log)
+  if not claims then
+    refuse_recovery(peer)
+    return nil
+  end
+  local client = connection.new {
+    hub = server:hub(hub_name),
+    user = string_claim(claims, "sub"),
+    roles = list_claim(claims, "role"),
+    subprotocol = upgrade.protocol,
+    outlet = peer,
+    log = server.log,
+  }
+  client:open(list_claim(claims, "webpubsub.group"))
+  server.peers[peer] = true
+  peer:run(function(text) client:receive(text) end)
+  server.peers[peer] = nil
+  client:lost()
+end
+
+--- Serves one client until it is gone.
+---@param server table
+---@param stream table
+---@param headers table
+---@param parsed table as request.parse() returns it
+---@return EmulatorResponse|nil response nil once the connection was a WebSocket
+---@return string|nil note for the log
+function gateway.handle(server, stream, headers, parsed)
+  local hub_name, refusal = route(parsed.segments)
+  refusal = refusal or refuse_subprotocol(headers)
+  if refusal then
+    return refusal
+  end
+  if parsed.query:first("awps_reconnection_token") then
+    return serve(server, stream, headers, hub_name, nil)
+  end
+  local token = token_of(headers, parsed.query)
+  local claims, refused = nil, "There is no access token"
+  if token then
+    claims, refused = auth.verify(server.key, token, parsed.base)
+  end
+  if not claims then
+    return responses.unauthorized(refused), refused
+  end
+  return serve(server, stream, headers, hub_name, claims)
+end
+
+return gateway

@@ -1,0 +1,116 @@
+--- The state of one hub: who is connected, as whom, in which groups. It knows connections only by their
+-- `id`, `user`, `serial` and `groups`, and does no input or output.
+
+local Hub = {}
+Hub.__index = Hub
+
+local hub = {}
+
+function hub.new()
+  return setmetatable({
+    connections = {}, -- id -> connection
+    users = {}, -- user -> set of connections; no entry without a connection
+    groups = {}, -- group -> set of connections; no entry without a connection
+  }, Hub)
+end
+
+local function insert(index, key, connection)
+  local set = index[key]
+  if not set then
+    set = {}
+    index[key] = set
+  end
+  set[connection] = true
+end
+
+local function delete(index, key, connection)
+  local set = index[key]
+  if set then
+    set[connection] = nil
+    if next(set) == nil then
+      index[key] = nil
+    end
+  end
+end
+
+function Hub:add(connection)
+  self.connections[connection.id] = connection
+  if connection.user then
+    insert(self.users, connection.user, connection)
+  end
+end
+
+--- Forgets a connection; doing it twice is harmless.
+function Hub:remove(connection)
+  self.connections[connection.id] = nil
+  if connection.user then
+    delete(self.users, connection.user, connection)
+  end
+  self:leave_all(connection)
+end
+
+function Hub:join(connection, group)
+  connection.groups[group] = true
+  insert(self.groups, group, connection)
+end
+
+function Hub:leave(connection, group)
+  connection.groups[group] = nil
+  delete(self.groups, group, connection)
+end
+
+function Hub:leave_all(connection)
+  for group in pairs(connection.groups) do
+    delete(self.groups, group, connection)
+  end
+  connection.groups = {}
+end
+
+local function list(set)
+  local connections = {}
+  for connection in pairs(set or {}) do
+    connections[#connections + 1] = connection
+  end
+  return connections
+end
+
+-- Each of these returns a list of its own, so that it can be walked while connections come and go.
+
+function Hub:all()
+  local connections = {}
+  for _, connection in pairs(self.connections) do
+    connections[#connections + 1] = connection
+  end
+  return connections
+end
+
+function Hub:of_user(user)
+  return list(self.users[user])
+end
+
+function Hub:in_group(group)
+  return list(self.groups[group])
+end
+
+--- One page of a group's connections, oldest first.
+---@param group string
+---@param after integer serial of the last connection of the page before, 0 at first
+---@param limit integer
+---@return table[] page
+---@return boolean more whether connections follow
+function Hub:page(group, after, limit)
+  local members = self:in_group(group)
+  table.sort(members, function(a, b) return a.serial < b.serial end)
+  local page = {}
+  for _, connection in ipairs(members) do
+    if connection.serial > after then
+      if #page == limit then
+        return page, true
+      end
+      page[#page + 1] = connection
+    end
+  end
+  return page, false
+end
+
+return hub

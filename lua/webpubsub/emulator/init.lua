@@ -1,0 +1,143 @@
+--- A local emulator of the Azure Web PubSub data plane, to develop and test against.
+--
+-- It serves the 25 REST operations and WebSocket clients, raw or JSON, with the service's status codes, error shapes
+-- and token checks. All state is in memory and gone when it stops.
+--
+-- What it leaves out:
+--
+-- | left out                              | what happens instead                                                 |
+-- |---------------------------------------|----------------------------------------------------------------------|
+-- | event handlers (webhooks)             | events of clients are acknowledged with an error, or logged          |
+-- | recovery of reliable clients          | `json.reliable…` is spoken and its messages are numbered, but no     |
+-- |                                       | reconnection token is given out, so a client that lost its           |
+-- |                                       | connection opens a new one; a recovery is closed with 1008           |
+-- | message time to live                  | checked (0 to 300 seconds), then nothing is kept for anyone          |
+-- | protobuf sub-protocols                | 501 in the handshake                                                 |
+-- | MQTT and Socket.IO clients            | 501 in the handshake; tokens for them are generated                  |
+-- | Entra ID, metrics, quotas, HTTP/2     | tokens have to be signed with the access key; HTTP/1.1 only          |
+
+require "webpubsub.emulator.path"
+
+local cqueues = require "cqueues"
+local signal = require "cqueues.signal"
+
+local auth = require "webpubsub.emulator.auth"
+local server = require "webpubsub.emulator.server"
+local tls = require "webpubsub.emulator.tls"
+
+local emulator = { DEFAULT_KEY = auth.DEFAULT_KEY }
+
+local DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8080
+local EXIT_SUCCESS, EXIT_FAILURE = 0, 1
+
+local function log_to_stderr(line)
+  io.stderr:write(line, "\n")
+end
+
+local function write_file(path, text)
+  local file, why = io.open(path, "w")
+  if not file then
+    return nil, why
+  end
+  file:write(text)
+  return file:close()
+end
+
+-- Returns the context to serve with, nil for plain http; or false and a message.
+local function tls_context(options)
+  if not options.tls then
+    return nil
+  end
+  local context, certificate = tls.new()
+  if options.tls_cert_out then
+    local written, why = write_file(options.tls_cert_out, certificate)
+    if not written then
+      return false, "cannot write the certificate: " .. why
+    end
+  end
+  return context
+end
+
+local function announce(serving, key)
+  io.stdout:write("listening on ", serving.endpoint, "\n")
+  if key == auth.DEFAULT_KEY then
+    io.stdout:write(("Endpoint=%s;AccessKey=%s;Version=1.0;\n"):format(serving.endpoint, key))
+  end
+  io.stdout:flush()
+end
+
+-- Reads standard input until it ends, which is when the process at its other end is gone.
+local function wait_for_end_of_input()
+  io.stdin:setvbuf("no")
+  repeat
+    cqueues.poll { pollfd = 0, events = "r" }
+  until not io.stdin:read(1)
+end
+
+local function serve_until_stopped(serving, options)
+  local stopping = false
+  signal.block(signal.SIGINT, signal.SIGTERM)
+  serving.controller:wrap(function()
+    signal.listen(signal.SIGINT, signal.SIGTERM):wait()
+    stopping = true
+  end)
+  local input_watch
+  if options.exit_on_eof then
+    input_watch = coroutine.create(function()
+      wait_for_end_of_input()
+      stopping = true
+    end)
+    serving.controller:attach(input_watch)
+  end
+  while not stopping do
+    local ok, message, failed = serving:step()
+    if failed ~= nil and failed == input_watch then
+      -- A file or /dev/null cannot be polled, and has no process at its other end.
+      stopping = true
+    elseif not ok then
+      serving.log("a coroutine failed: " .. tostring(message))
+    end
+  end
+end
+
+---@class EmulatorOptions
+---@field host string? address to listen on, default 127.0.0.1
+---@field port integer? default 8080, 0 for any free one
+---@field key string? access key, default the public constant auth.DEFAULT_KEY
+---@field tls boolean? serve https and wss with a self-signed certificate
+---@field tls_cert_out string? file to write that certificate to, as PEM
+---@field log (fun(line: string))? where log lines go, default standard error
+---@field quiet boolean? do not log each request
+---@field exit_on_eof boolean? also stop when standard input ends
+
+--- Runs the emulator until SIGINT or SIGTERM. The first line on standard output says where it listens.
+---@param options EmulatorOptions?
+---@return integer status for os.exit(): 0 after an orderly end, 1 when it could not start
+function emulator.run(options)
+  options = options or {}
+  local log = options.log or log_to_stderr
+  local key = options.key or auth.DEFAULT_KEY
+  signal.ignore(signal.SIGPIPE)
+  local context, why = tls_context(options)
+  local serving
+  if context ~= false then
+    serving, why = server.listen {
+      host = options.host or DEFAULT_HOST,
+      port = options.port or DEFAULT_PORT,
+      key = key,
+      tls_context = context,
+      log = log,
+      quiet = options.quiet,
+    }
+  end
+  if not serving then
+    log("emulator: " .. why)
+    return EXIT_FAILURE
+  end
+  announce(serving, key)
+  serve_until_stopped(serving, options)
+  serving:stop()
+  return EXIT_SUCCESS
+end
+
+return emulator

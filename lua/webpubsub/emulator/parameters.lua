@@ -1,0 +1,169 @@
+--- The checks of what a caller sends. Each returns the value it was asked for or raises the response to answer with,
+-- which rest.lua catches.
+
+local filter = require "webpubsub.emulator.filter"
+local json = require "webpubsub.emulator.json"
+local permissions = require "webpubsub.emulator.permissions"
+local responses = require "webpubsub.emulator.responses"
+
+local parameters = {}
+
+local MAX_GROUP_CHARACTERS = 1024
+local HUB_PATTERN = "^%a[%w_`,.%[%]]*$"
+local MAX_HUB_CHARACTERS = 128
+
+local API_VERSIONS = { "2021-10-01", "2022-11-01", "2023-07-01", "2024-01-01", "2024-12-01" }
+parameters.API_VERSIONS = table.concat(API_VERSIONS, ", ")
+
+local MESSAGE_TYPES = {
+  ["text/plain"] = "text",
+  ["application/json"] = "json",
+  ["application/octet-stream"] = "binary",
+}
+
+--- Raises the answer to a parameter that is not valid.
+---@param target string
+---@param message string
+function parameters.reject(target, message)
+  error({ response = responses.problem(target, message) }, 0)
+end
+
+---@param query table
+function parameters.api_version(query)
+  local wanted = query:first("api-version")
+  for _, version in ipairs(API_VERSIONS) do
+    if version == wanted then
+      return
+    end
+  end
+  parameters.reject("api-version", wanted
+    and ("The api-version '%s' is not one of %s."):format(wanted, parameters.API_VERSIONS)
+    or "The api-version field is required.")
+end
+
+local function check_hub(hub)
+  if #hub > MAX_HUB_CHARACTERS or not hub:find(HUB_PATTERN) then
+    parameters.reject("hub", ("The hub '%s' has to start with a letter, followed by at most %d letters, digits "
+      .. "or any of _`,.[]"):format(hub, MAX_HUB_CHARACTERS - 1))
+  end
+end
+
+local function check_group(group)
+  if type(group) ~= "string" or not group:find("%S") or utf8.len(group) > MAX_GROUP_CHARACTERS then
+    parameters.reject("group", ("A group has to have 1 to %d characters, not all of them white space.")
+      :format(MAX_GROUP_CHARACTERS))
+  end
+end
+
+--- Checks what stands in the path.
+---@param ids table<string, string>
+function parameters.ids(ids)
+  if ids.hub then
+    check_hub(ids.hub)
+  end
+  if ids.group then
+    check_group(ids.group)
+  end
+end
+
+---@param name string
+---@return string name
+function parameters.permission(name)
+  if not permissions.NAMES[name] then
+    parameters.reject("permission", ("The permission '%s' has to be sendToGroup or joinLeaveGroup."):format(name))
+  end
+  return name
+end
+
+---@param query table
+---@param name string
+---@param min integer
+---@param max integer? no upper limit without
+---@return integer|nil value nil when the parameter is absent
+function parameters.integer(query, name, min, max)
+  local text = query:first(name)
+  if not text then
+    return nil
+  end
+  local value = text:find("^-?%d+$") and math.tointeger(tonumber(text))
+  if not value or value < min or (max and value > max) then
+    parameters.reject(name, ("The field %s has to be an integer of %d %s."):format(
+      name, min, max and ("to %d"):format(max) or "or more"))
+  end
+  return value
+end
+
+---@param values string[]
+---@return table<string, boolean>
+function parameters.set(values)
+  local set = {}
+  for _, value in ipairs(values) do
+    set[value] = true
+  end
+  return set
+end
+
+local function everyone()
+  return true
+end
+
+---@param text string?
+---@return fun(connection: table): boolean
+function parameters.filter(text)
+  if not text or text == "" then
+    return everyone
+  end
+  local matches, message = filter.compile(text)
+  if not matches then
+    parameters.reject("filter", message)
+  end
+  return matches
+end
+
+--- The message a send carries.
+---@param content_type string?
+---@param body string
+---@return EmulatorMessage
+function parameters.message(content_type, body)
+  local media_type = (content_type or ""):lower():match("^%s*([^;%s]*)")
+  local message_type = MESSAGE_TYPES[media_type]
+  if not message_type then
+    error({ response = responses.error(415, "Error.UnsupportedMediaType",
+      ("The content type '%s' has to be text/plain, application/json or application/octet-stream."):format(
+        content_type or "")) }, 0)
+  elseif message_type ~= "binary" and not utf8.len(body) then
+    parameters.reject("message", "The body is not valid UTF-8.")
+  elseif message_type == "json" then
+    local value, wrong = json.decode(body)
+    if value == nil then
+      parameters.reject("message", ("The body is not valid JSON: %s."):format(wrong))
+    end
+  end
+  return { type = message_type, data = body }
+end
+
+--- The body of adding connections to groups and of removing them.
+---@param body string
+---@return string[] groups
+---@return string|nil filter
+function parameters.groups_and_filter(body)
+  local value, wrong = json.decode(body)
+  if type(value) ~= "table" then
+    parameters.reject("body", ("The body has to be a JSON object with 'groups'%s."):format(
+      wrong and ": " .. wrong or ""))
+  elseif type(value.groups) ~= "table" or #value.groups == 0 then
+    parameters.reject("groups", "The field 'groups' has to be a list of at least one group.")
+  end
+  for _, group in ipairs(value.groups) do
+    check_group(group)
+  end
+  local text = value.filter
+  if text == json.null then
+    text = nil
+  elseif text ~= nil and type(text) ~= "string" then
+    parameters.reject("filter", "The field 'filter' has to be a string.")
+  end
+  return value.groups, text
+end
+
+return parameters
