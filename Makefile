@@ -1,0 +1,153 @@
+# lua-webpubsub. The two commands to know: `make demo` and `make test`; both install what is missing first.
+#
+#   make [all]   build for LUA           make lint            warnings, luacheck, clang-tidy, layering
+#   make demo    the main job, live      make test-asan       the suite under ASan and UBSan
+#   make test    the whole suite         make test-valgrind   the suite under valgrind
+#   make bench   speed, as ratios        make torture         every allocation made to fail
+#   make install LUA=5.4 PREFIX=/usr/local DESTDIR=           make clean
+#
+# LUA is 5.1, 5.2, 5.3, 5.4 (the reference) or jit. One 5.1 build serves Lua 5.1, LuaJIT and NGINX.
+
+LUA ?= 5.4
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+ABI := $(if $(filter jit,$(LUA)),5.1,$(LUA))
+LUA_BIN := $(if $(filter jit,$(LUA)),luajit,lua$(LUA))
+LUA_PC := $(if $(filter jit,$(LUA)),luajit,lua$(LUA))
+
+CC ?= cc
+CFLAGS ?= -O2 -g
+WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef \
+            -Wwrite-strings -Wformat=2 -Wvla
+CPPFLAGS += -D_POSIX_C_SOURCE=200809L
+ALL_CFLAGS = -std=c99 -fPIC -fvisibility=hidden $(WARNINGS) $(CPPFLAGS) $(CFLAGS)
+LUA_CFLAGS = $(shell pkg-config --cflags $(LUA_PC))
+# Symbols of Lua come from the program that loads us; everything else must be found when we are linked.
+SHARED := -shared -Wl,-z,relro,-z,now
+
+# Another flavour (asan, torture) builds beside the plain one.
+FLAVOUR ?=
+BUILD := build/$(ABI)$(FLAVOUR:%=-%)
+
+PURE := buffer headers endpoint operations jwt request response call
+CORE := $(PURE) $(filter-out lua_curl,$(basename $(notdir $(wildcard csrc/lua_*.c))))
+CURL := buffer $(basename $(notdir $(wildcard csrc/curl_*.c))) lua_curl
+
+CORE_SO := $(BUILD)/webpubsub/core.so
+CURL_SO := $(BUILD)/webpubsub/curl.so
+
+.PHONY: all demo test test-asan test-valgrind bench torture lint install clean deps deps-build deps-test deps-demo deps-lint
+
+all: deps-build
+	@$(MAKE) --no-print-directory build
+
+.PHONY: build
+build: $(CORE_SO) $(CURL_SO)
+
+$(CORE_SO): $(CORE:%=$(BUILD)/obj/%.o)
+	@mkdir -p $(@D)
+	$(CC) $(SHARED) $(LDFLAGS) $(CFLAGS) -o $@ $^ -lcrypto
+
+$(CURL_SO): $(CURL:%=$(BUILD)/obj/%.o)
+	@mkdir -p $(@D)
+	$(CC) $(SHARED) $(LDFLAGS) $(CFLAGS) -o $@ $^ -lcurl -lpthread
+
+$(BUILD)/obj/lua_%.o: csrc/lua_%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) -MMD -c -o $@ $<
+
+$(BUILD)/obj/%.o: csrc/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -c -o $@ $<
+
+-include $(wildcard $(BUILD)/obj/*.d)
+
+# ---------------------------------------------------------------- what Debian provides
+
+BUILD_PACKAGES := gcc libc6-dev pkg-config libcurl4-openssl-dev libssl-dev \
+                  $(if $(filter jit,$(LUA)),libluajit2-5.1-dev,liblua$(LUA:5.1=5.1-0)-dev)
+RUN_PACKAGES := $(if $(filter jit,$(LUA)),luajit2,lua$(LUA)) lua-cjson ca-certificates
+# the emulator, always on Lua 5.4
+EMULATOR_PACKAGES := lua5.4 lua-http lua-cqueues lua-luaossl lua-cjson lua-argparse
+TEST_PACKAGES := lua-busted lua-socket openssl
+LINT_PACKAGES := lua-check clang-tidy
+
+deps: deps-test deps-lint
+deps-build:
+	@sh .ci/deps $(BUILD_PACKAGES) $(RUN_PACKAGES)
+deps-demo:
+	@sh .ci/deps $(BUILD_PACKAGES) $(RUN_PACKAGES) $(EMULATOR_PACKAGES)
+deps-test:
+	@sh .ci/deps $(BUILD_PACKAGES) $(RUN_PACKAGES) $(EMULATOR_PACKAGES) $(TEST_PACKAGES)
+deps-lint:
+	@sh .ci/deps $(BUILD_PACKAGES) $(LINT_PACKAGES)
+
+# ---------------------------------------------------------------- running
+
+ENVIRONMENT = LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua;;" \
+              LUA_CPATH="$(CURDIR)/$(BUILD)/?.so;;" WEBPUBSUB_BUILD="$(CURDIR)/$(BUILD)"
+BUSTED = busted --lua=$(shell command -v $(LUA_BIN)) --output=$(OUTPUT) $(SPECS)
+OUTPUT ?= utfTerminal
+SPECS ?= spec
+
+demo: deps-demo
+	@$(MAKE) --no-print-directory --silent build
+	@$(ENVIRONMENT) lua5.4 lua/webpubsub/emulator/demo.lua
+
+test: deps-test
+	@$(MAKE) --no-print-directory build
+	$(ENVIRONMENT) $(BUSTED)
+
+# The sanitizers' and valgrind's runs take the interpreter as it is; leaks count as failures.
+ASAN_FLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+test-asan: deps-test
+	@$(MAKE) --no-print-directory build FLAVOUR=asan CFLAGS="$(ASAN_FLAGS)"
+	@$(MAKE) --no-print-directory run-asan FLAVOUR=asan
+.PHONY: run-asan
+run-asan:
+	$(ENVIRONMENT) LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)" \
+	    ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=spec/leaks.supp $(BUSTED)
+
+VALGRIND := valgrind --quiet --error-exitcode=9 --leak-check=full --show-leak-kinds=definite --trace-children=no
+test-valgrind: deps-test
+	@sh .ci/deps valgrind
+	@$(MAKE) --no-print-directory build
+	$(ENVIRONMENT) $(VALGRIND) $(LUA_BIN) spec/support/busted.lua --output=$(OUTPUT) $(SPECS)
+
+# The library in one piece with a Lua host, its memory from a counter that fails.
+TORTURE := build/torture/torture
+TORTURE_CFLAGS = -std=c99 $(WARNINGS) -D_GNU_SOURCE= -O1 -g $(shell pkg-config --cflags lua5.4)
+torture: deps-test
+	@$(MAKE) --no-print-directory build $(TORTURE)
+	$(ENVIRONMENT) lua5.4 spec/torture/run.lua $(TORTURE)
+
+$(TORTURE): $(wildcard csrc/*.[ch] spec/torture/*.[ch])
+	@mkdir -p $(@D)
+	$(CC) $(TORTURE_CFLAGS) -c -o $@.o spec/torture/torture.c
+	$(CC) $(TORTURE_CFLAGS) -include spec/torture/allocate.h -o $@ $@.o $(wildcard csrc/*.c) \
+	    -llua5.4 -lcurl -lcrypto -lpthread -ldl
+
+RAW_CALLS := build/bench/raw_calls
+bench: deps-test
+	@sh .ci/deps nginx-light
+	@$(MAKE) --no-print-directory build $(RAW_CALLS)
+	@$(ENVIRONMENT) lua5.4 spec/bench/run.lua $(RAW_CALLS)
+
+$(RAW_CALLS): spec/bench/raw_calls.c
+	@mkdir -p $(@D)
+	$(CC) -std=c99 $(WARNINGS) -O2 -o $@ $< -lcurl
+
+lint: deps-lint
+	@sh .ci/lint $(LUA_PC)
+.PHONY: compile-strictly
+compile-strictly:
+	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) -Werror -fsyntax-only $(FILE)
+
+install: build
+	install -d $(DESTDIR)$(PREFIX)/lib/lua/$(ABI)/webpubsub
+	install -m 755 $(CORE_SO) $(CURL_SO) $(DESTDIR)$(PREFIX)/lib/lua/$(ABI)/webpubsub
+	cd lua && find . -name '*.lua' -exec install -D -m 644 {} $(abspath $(DESTDIR)$(PREFIX))/share/lua/$(ABI)/{} \;
+
+clean:
+	rm -rf build

@@ -1,0 +1,23 @@
+/* allocate.h - included before every file of the library in the torture build: its memory comes from a counter that
+ * can be made to fail. */
+#ifndef WPS_TORTURE_ALLOCATE_H
+#define WPS_TORTURE_ALLOCATE_H
+
+#include <stdlib.h>
+#include <string.h>
+
+void *torture_malloc(size_t size);
+void *torture_calloc(size_t count, size_t size);
+void *torture_realloc(void *old, size_t size);
+char *torture_strdup(const char *text);
+void torture_free(void *memory);
+
+#ifndef WPS_TORTURE_HOST
+#define malloc torture_malloc
+#define calloc torture_calloc
+#define realloc torture_realloc
+#define strdup torture_strdup
+#define free torture_free
+#endif
+
+#endif
