@@ -159,9 +159,15 @@ void wps_buffer_text(struct wps_buffer *buffer, const char *text)
 void wps_buffer_integer(struct wps_buffer *buffer, int64_t value)
 {
     char digits[24];
+    size_t start = sizeof digits;
+    uint64_t left = value < 0 ? -(uint64_t)value : (uint64_t)value;
 
-    snprintf(digits, sizeof digits, "%lld", (long long)value);
-    wps_buffer_text(buffer, digits);
+    do
+        digits[--start] = (char)('0' + left % 10);
+    while (left /= 10);
+    if (value < 0)
+        digits[--start] = '-';
+    wps_buffer_append(buffer, digits + start, sizeof digits - start);
 }
 
 void wps_buffer_truncate(struct wps_buffer *buffer, size_t length)
@@ -181,6 +187,17 @@ void wps_buffer_free(struct wps_buffer *buffer)
     buffer->data = NULL;
     buffer->length = buffer->capacity = 0;
     buffer->failed = WPS_OK;
+}
+
+void wps_buffer_recycle(struct wps_buffer *buffer)
+{
+    enum { KEPT_CAPACITY = 4096 };
+
+    if (buffer->capacity > KEPT_CAPACITY)
+        wps_buffer_free(buffer);
+    else
+        wps_buffer_truncate(buffer, 0);
+    buffer->maximum = 0;
 }
 
 enum wps_kind wps_buffer_check(const struct wps_buffer *buffer, struct wps_error *error, const char *what)

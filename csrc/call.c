@@ -235,3 +235,21 @@ void wps_call_free(struct wps_call *call)
     wps_buffer_free(&call->base_headers);
     wps_buffer_free(&call->claims);
 }
+
+void wps_call_recycle(struct wps_call *call)
+{
+    struct wps_call fresh = {
+        .request = { .url = call->request.url, .target = call->request.target, .headers = call->request.headers,
+                     .body = call->request.body, .query = call->request.query },
+        .response = { .headers = call->response.headers, .body = call->response.body },
+        .base_headers = call->base_headers, .claims = call->claims,
+    };
+    struct wps_buffer *const buffers[] = {
+        &fresh.request.url, &fresh.request.target, &fresh.request.headers, &fresh.request.body, &fresh.request.query,
+        &fresh.response.headers, &fresh.response.body, &fresh.base_headers, &fresh.claims,
+    };
+
+    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
+        wps_buffer_recycle(buffers[i]);
+    *call = fresh;
+}

@@ -71,6 +71,7 @@ struct wps_exchange {
     /* while it lasts */
     const char *method;
     bool has_length; /* a body, be it empty, goes with it */
+    bool has_accept;
     struct wps_buffer target;
     struct wps_buffer lines; /* the header lines, each NUL-terminated */
     size_t line_count;
@@ -93,5 +94,7 @@ bool wps_exchange_step(struct wps_exchange *exchange, double seconds);
 /* Ends an exchange that is not done yet as WPS_CANCELLED. */
 void wps_exchange_cancel(struct wps_exchange *exchange);
 void wps_exchange_free(struct wps_exchange *exchange);
+/* Makes it all zero again but for its buffers' memory. */
+void wps_exchange_recycle(struct wps_exchange *exchange);
 
 #endif

@@ -199,9 +199,9 @@ enum wps_kind wps_exchange_start(struct wps_exchange *exchange, struct wps_engin
 /* The request is forgotten as soon as it is not needed: its headers hold a token. */
 static void settle(struct wps_exchange *exchange)
 {
-    wps_buffer_free(&exchange->target);
-    wps_buffer_free(&exchange->lines);
-    wps_buffer_free(&exchange->body);
+    wps_buffer_recycle(&exchange->target);
+    wps_buffer_recycle(&exchange->lines);
+    wps_buffer_recycle(&exchange->body);
     exchange->handle = NULL;
     exchange->done = true;
 }
@@ -279,14 +279,32 @@ void wps_exchange_cancel(struct wps_exchange *exchange)
     }
 }
 
-void wps_exchange_free(struct wps_exchange *exchange)
+void wps_exchange_recycle(struct wps_exchange *exchange)
 {
-    static const struct wps_exchange empty;
+    struct wps_exchange fresh = { .done = false };
 
     wps_exchange_cancel(exchange);
-    wps_buffer_free(&exchange->head);
-    wps_buffer_free(&exchange->content);
     wps_profile_release(exchange->profile);
     wps_engine_release(exchange->engine);
-    *exchange = empty;
+    wps_buffer_recycle(&exchange->head);
+    wps_buffer_recycle(&exchange->content);
+    wps_buffer_recycle(&exchange->target);
+    wps_buffer_recycle(&exchange->lines);
+    wps_buffer_recycle(&exchange->body);
+    fresh.head = exchange->head;
+    fresh.content = exchange->content;
+    fresh.target = exchange->target;
+    fresh.lines = exchange->lines;
+    fresh.body = exchange->body;
+    *exchange = fresh;
+}
+
+void wps_exchange_free(struct wps_exchange *exchange)
+{
+    wps_exchange_recycle(exchange);
+    wps_buffer_free(&exchange->head);
+    wps_buffer_free(&exchange->content);
+    wps_buffer_free(&exchange->target);
+    wps_buffer_free(&exchange->lines);
+    wps_buffer_free(&exchange->body);
 }

@@ -328,6 +328,7 @@ CURLcode wps_profile_apply(const struct wps_profile *profile, CURL *easy)
         { CURLOPT_NETRC, CURL_NETRC_IGNORED },
         { CURLOPT_PATH_AS_IS, 1 },
         { CURLOPT_SUPPRESS_CONNECT_HEADERS, 1 },
+        { CURLOPT_BUFFERSIZE, 4096 },
         { CURLOPT_TCP_NODELAY, 1 },
         { CURLOPT_TCP_KEEPALIVE, 1 },
         { CURLOPT_NOSIGNAL, 1 },

@@ -4,10 +4,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Headers libcurl would add of its own accord; a name without a value stops it. */
+/* Headers libcurl would add of its own accord; a name without a value stops it. Each line costs a little time, so
+ * those that cannot come up are not stopped. */
 static char no_accept[] = "Accept:", no_content_type[] = "Content-Type:", no_expect[] = "Expect:";
-static char *const unwanted_headers[] = { no_accept, no_content_type, no_expect };
-enum { UNWANTED_HEADERS = sizeof unwanted_headers / sizeof unwanted_headers[0] };
+enum { MAX_UNWANTED = 3 };
+
+static size_t list_unwanted(const struct wps_exchange *exchange, char *unwanted[MAX_UNWANTED])
+{
+    enum { LIBCURL_EXPECTS_ABOVE = 1024 * 1024 - 1 }; /* bytes of body */
+    size_t count = 0;
+
+    if (!exchange->has_accept)
+        unwanted[count++] = no_accept;
+    if (exchange->has_length)
+        unwanted[count++] = no_content_type;
+    if (exchange->body.length > LIBCURL_EXPECTS_ABOVE)
+        unwanted[count++] = no_expect;
+    return count;
+}
 
 /* ------------------------------------------------------------------ checked and copied */
 
@@ -73,6 +87,7 @@ static bool copy_line(struct wps_exchange *exchange, struct wps_slice line)
         wps_buffer_text(&exchange->lines, ";");
     }
     wps_buffer_append(&exchange->lines, "", 1);
+    exchange->has_accept = exchange->has_accept || wps_slice_is(name, "Accept");
     exchange->line_count++;
     return true;
 }
@@ -116,7 +131,8 @@ enum wps_kind wps_exchange_copy(struct wps_exchange *exchange, const struct wps_
 /* The list's nodes are an array and their texts the exchange's: nothing is allocated for a header. */
 static CURLcode hand_over_headers(struct wps_exchange *exchange, struct wps_handle *handle)
 {
-    size_t count = exchange->line_count + UNWANTED_HEADERS;
+    char *unwanted[MAX_UNWANTED];
+    size_t count = exchange->line_count + list_unwanted(exchange, unwanted);
     char *line = exchange->lines.data;
 
     if (count > handle->node_capacity) {
@@ -132,7 +148,7 @@ static CURLcode hand_over_headers(struct wps_exchange *exchange, struct wps_hand
             handle->nodes[i].data = line;
             line += strlen(line) + 1;
         } else {
-            handle->nodes[i].data = unwanted_headers[i - exchange->line_count];
+            handle->nodes[i].data = unwanted[i - exchange->line_count];
         }
     }
     return curl_easy_setopt(handle->easy, CURLOPT_HTTPHEADER, handle->nodes);

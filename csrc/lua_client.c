@@ -217,10 +217,11 @@ static int client_has_key(lua_State *L)
     return 1;
 }
 
-/* extras(client): the table in which the Lua side keeps what it needs of this client. */
+/* extras(client[, operation]): the table in which the Lua side keeps what it needs of this client; the operation is
+ * the method that was called, for the error. */
 static int client_extras(lua_State *L)
 {
-    wps_to_client(L, 1, "extras");
+    wps_to_client(L, 1, luaL_optstring(L, 2, "extras"));
     wps_getuservalue(L, 1);
     return 1;
 }
@@ -358,7 +359,23 @@ static void read_context(lua_State *L, struct wps_client *client, struct wps_cal
     read_request_id(L, context, client, call);
 }
 
-/* prepare(client, operation, arguments): a call that is ready to begin; every mistake is raised here. */
+/* Leaves the call at index 4, where a spare one is already. */
+static struct wps_call *reuse_or_push_call(lua_State *L)
+{
+    struct wps_call *call;
+
+    if (!lua_isnil(L, 4)) {
+        call = wps_to_call(L, 4);
+        wps_call_recycle(call);
+    } else {
+        call = wps_push_call(L, 1);
+        lua_replace(L, 4);
+    }
+    return call;
+}
+
+/* prepare(client, operation, arguments[, spare]): a call that is ready to begin; every mistake is raised here. A spare
+ * one of the same client, done and looked at by nobody any more, is used again. */
 static int client_prepare(lua_State *L)
 {
     const char *name = luaL_checkstring(L, 2);
@@ -370,13 +387,13 @@ static int client_prepare(lua_State *L)
 
     if (!operation)
         return luaL_argerror(L, 2, "no such operation");
-    lua_settop(L, 3);
+    lua_settop(L, 4);
     if (lua_isnil(L, 3)) {
         lua_newtable(L);
         lua_replace(L, 3);
     }
     check_known(L, operation);
-    call = wps_push_call(L, 1);
+    call = reuse_or_push_call(L);
     call->limits = client->limits;
     wps_request_begin(&call->request, operation);
     wps_buffer_append(&call->request.headers, client->headers.data, client->headers.length);

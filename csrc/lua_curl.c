@@ -3,11 +3,13 @@
  *   curl.now(), curl.time()        seconds of the steady clock, seconds since the epoch
  *   curl.sleep(seconds)            returns the seconds left; more than 0 after a signal
  *   curl.version()
- *   curl.profile{ origin = … }     -> profile | nil, kind, code, message
- *   curl.start(profile, method, target, headers, body|nil, timeout, once|nil)   -> exchange
+ *   curl.profile{ origin = … }     -> profile | nil, kind, code, message, the option at fault | nil
+ *   curl.start(profile, method, target, headers, body|nil, timeout, once|nil, spent|nil)   -> exchange; one whose
+ *                                  result was taken may be given as `spent`, to be used again
  *   exchange:step(seconds)         -> done; waits once, so false may come early: a signal, or progress without an end
  *   exchange:done()                -> whether it is, without a look at the network
- *   exchange:result()              -> status, header_block, body, info | nil, kind, code, message, info
+ *   exchange:info()                -> { resent, new_connection, http_version, reason }, before the result is taken
+ *   exchange:result()              -> status, header_block, body | nil, kind, code, message
  *   exchange:cancel()
  *
  * A result can be taken once, for then its memory goes back: Lua's collector does not see how large it is. */
@@ -203,7 +205,8 @@ static int curl_profile(lua_State *L)
         lua_pushstring(L, wps_kind_name(error.kind));
         lua_pushstring(L, error.code);
         lua_pushstring(L, error.message);
-        return 4;
+        lua_pushstring(L, *error.argument ? error.argument : NULL);
+        return 5;
     }
     return 1;
 }
@@ -303,10 +306,17 @@ static int curl_start(lua_State *L)
         request.body = check_slice(L, 5);
     luaL_argcheck(L, box->profile, 1, "the profile was collected");
     luaL_argcheck(L, request.timeout > 0, 6, "seconds above 0 expected");
+    lua_settop(L, 8);
     engine = engine_of(L);
-    exchange = lua_newuserdata(L, sizeof *exchange);
-    memset(exchange, 0, sizeof *exchange);
-    luaL_setmetatable(L, EXCHANGE);
+    if (lua_isnil(L, 8)) {
+        exchange = lua_newuserdata(L, sizeof *exchange);
+        memset(exchange, 0, sizeof *exchange);
+        luaL_setmetatable(L, EXCHANGE);
+    } else {
+        lua_settop(L, 8);
+        exchange = luaL_checkudata(L, 8, EXCHANGE);
+        luaL_argcheck(L, !exchange->engine, 8, "its result was not taken yet");
+    }
     if (wps_exchange_start(exchange, engine, box->profile, &request))
         return raise(L, &exchange->error);
     return 1;
@@ -343,15 +353,18 @@ static void push_status_line(lua_State *L, const struct wps_exchange *exchange)
     lua_setfield(L, -2, "reason");
 }
 
-static void push_info(lua_State *L, const struct wps_exchange *exchange)
+static int exchange_info(lua_State *L)
 {
+    const struct wps_exchange *exchange = check_exchange(L);
+
     lua_createtable(L, 0, 4);
     lua_pushinteger(L, exchange->sent > 1 ? exchange->sent - 1 : 0);
     lua_setfield(L, -2, "resent");
     lua_pushboolean(L, exchange->new_connection);
     lua_setfield(L, -2, "new_connection");
-    if (!exchange->error.kind)
+    if (exchange->done && !exchange->error.kind)
         push_status_line(L, exchange);
+    return 1;
 }
 
 static int exchange_result(lua_State *L)
@@ -373,8 +386,7 @@ static int exchange_result(lua_State *L)
         push_slice(L, &exchange->head, exchange->fields);
         push_slice(L, &exchange->content, 0);
     }
-    push_info(L, exchange);
-    wps_exchange_free(exchange);
+    wps_exchange_recycle(exchange);
     return lua_gettop(L) - 1;
 }
 
@@ -427,6 +439,7 @@ __attribute__((visibility("default"))) int luaopen_webpubsub_curl(lua_State *L)
     static const luaL_Reg exchange_methods[] = {
         { "step", exchange_step },
         { "done", exchange_done },
+        { "info", exchange_info },
         { "result", exchange_result },
         { "cancel", exchange_cancel },
         { NULL, NULL },

@@ -170,15 +170,14 @@ static void set_call(lua_State *L, const struct wps_call *call)
 static void push_response(lua_State *L, const struct wps_call *call, bool is_error)
 {
     const struct wps_response *response = &call->response;
-    struct wps_slice headers = { response->headers.data, response->headers.length };
+    struct wps_slice headers = { wps_buffer_string(&response->headers), response->headers.length };
 
     lua_createtable(L, 0, 12);
     lua_pushinteger(L, response->status);
     lua_setfield(L, -2, "status");
     lua_pushstring(L, wps_status_text(response->status));
     lua_setfield(L, -2, "reason");
-    wps_push_headers(L, headers);
-    lua_setfield(L, -2, "headers");
+    set_slice(L, "raw_headers", headers); /* the Lua side makes `headers` of it when somebody asks */
     lua_pushlstring(L, wps_buffer_string(&response->body), response->body.length);
     lua_setfield(L, -2, "body");
     lua_pushboolean(L, is_error);

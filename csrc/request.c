@@ -168,8 +168,8 @@ enum wps_kind wps_request_text(struct wps_request *request, int index, int item,
                                struct wps_error *error)
 {
     const struct wps_parameter *parameter = request->operation->parameters[index];
-    char name[48];
-    enum wps_kind failed;
+    const char *name = parameter->name;
+    char numbered[48];
 
     request->given |= 1u << index;
     if (parameter->type == WPS_CONTENT)
@@ -178,10 +178,12 @@ enum wps_kind wps_request_text(struct wps_request *request, int index, int item,
         return set_json(request, value, error);
     if (parameter->type == WPS_MEDIA)
         return set_media_type(request, value, error);
-    snprintf(name, sizeof name, item ? "%s[%d]" : "%s", parameter->name, item);
-    failed = check_text(parameter, name, value, error);
-    if (failed)
-        return failed;
+    if (item) {
+        snprintf(numbered, sizeof numbered, "%s[%d]", parameter->name, item);
+        name = numbered;
+    }
+    if (check_text(parameter, name, value, error))
+        return error->kind;
     if (parameter->place == WPS_IN_PATH)
         request->path_values[index] = value;
     else if (parameter->place == WPS_IN_QUERY)

@@ -74,6 +74,8 @@ void wps_buffer_commit(struct wps_buffer *buffer, size_t length);
 /* Cuts to `length` bytes; keeps memory, forgets a failure. */
 void wps_buffer_truncate(struct wps_buffer *buffer, size_t length);
 void wps_buffer_free(struct wps_buffer *buffer);
+/* Empties it for another use: a small one keeps its memory, wiped. */
+void wps_buffer_recycle(struct wps_buffer *buffer);
 /* WPS_OK, or the buffer's failure told as an error about `what`. */
 enum wps_kind wps_buffer_check(const struct wps_buffer *buffer, struct wps_error *error, const char *what);
 const char *wps_buffer_string(const struct wps_buffer *buffer); /* "" for an empty buffer */
@@ -342,5 +344,7 @@ enum wps_step wps_call_failure(struct wps_call *call, double now, double random,
                                const char *message);
 enum wps_step wps_call_resume(struct wps_call *call, double now);
 void wps_call_free(struct wps_call *call);
+/* Makes it all zero again but for its buffers' memory. */
+void wps_call_recycle(struct wps_call *call);
 
 #endif

@@ -53,8 +53,7 @@ for _, operation in ipairs(core.operations()) do
   local name, returns = operation.name, decode[operation.result] -- a listing has a method of its own, see below
 
   methods[name] = function(self, arguments)
-    local call = core.prepare(self, name, arguments)
-    local response, err = driver.run(call, core.extras(self), arguments)
+    local response, err = driver.perform(self, name, arguments)
     if not response then error(err, 0) end
     return returns(response)
   end

@@ -106,4 +106,20 @@ function driver.run(call, extras, arguments)
   return response, err
 end
 
+--- Prepares a call and runs it to its end. Its object serves the client's next call too, unless policies or the logger
+-- have seen it, for they may have kept it.
+---@return table|nil response
+---@return table|nil error
+function driver.perform(client, name, arguments)
+  local extras = core.extras(client, name)
+  local spare = extras.spare
+  extras.spare = nil
+  local call = core.prepare(client, name, arguments, spare)
+  local response, err = driver.run(call, extras, arguments)
+  if not (extras.logger or extras.policies or arguments and core.field(arguments, "context")) then
+    extras.spare = call
+  end
+  return response, err
+end
+
 return driver

@@ -27,6 +27,14 @@ core.headers_type.__tostring = function(headers)
   return table.concat(lines, "\n")
 end
 
+-- Few callers look at the headers, so they are parsed for those who do.
+core.response_type.__index = function(response, key)
+  if key ~= "headers" then return nil end
+  local headers = core.headers(response.raw_headers)
+  response.headers = headers
+  return headers
+end
+
 core.response_type.__tostring = function(response)
   return ("%s %s (%s, %s, %.0f ms)"):format(response.status, response.reason, response.operation,
     count(response.attempts, "attempt"), response.elapsed * 1000)

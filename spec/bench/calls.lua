@@ -7,7 +7,7 @@ local client = webpubsub.new { endpoint = arg[1], key = "a key of the usual leng
 local seconds, calls = tonumber(arg[2]), 0
 local start = now()
 while now() - start < seconds do
-  client:close_user_connections { user = "alice", excluded = { "conn-1" }, reason = "signed in elsewhere" }
+  client:close_user_connections { user = "user-" .. calls, excluded = { "conn-1" }, reason = "signed in elsewhere" }
   calls = calls + 1
 end
 print(("%.1f"):format(calls / (now() - start)))

@@ -18,14 +18,15 @@ end
 
 --- Starts nginx with `locations` in a server block.
 ---@param locations string
+---@param directives string?  for the main block
 ---@return { origin: string, stop: fun() }
-function nginx.start(locations)
+function nginx.start(locations, directives)
   local handle = io.popen("mktemp -d")
   local directory = handle:read("*l")
   handle:close()
   local port = free_port()
   write(directory .. "/nginx.conf", ([[
-    daemon on; worker_processes 1; pid %s/pid; error_log %s/error.log warn;
+    daemon on; worker_processes 1; %s pid %s/pid; error_log %s/error.log warn;
     events { worker_connections 4096; }
     http {
       access_log off; keepalive_requests 1000000000; keepalive_timeout 600s;
@@ -33,7 +34,7 @@ function nginx.start(locations)
       uwsgi_temp_path %s/uwsgi; scgi_temp_path %s/scgi;
       server { listen 127.0.0.1:%d; %s }
     }
-  ]]):format(directory, directory, directory, directory, directory, directory, directory, port, locations))
+  ]]):format(directives or "", directory, directory, directory, directory, directory, directory, directory, port, locations))
   local command = ("PATH=$PATH:/usr/sbin nginx -p %s -c %s/nginx.conf -e %s/error.log"):format(directory, directory,
     directory)
   assert(os.execute(command), "nginx did not start")

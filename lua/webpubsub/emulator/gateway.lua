@@ -70,7 +70,7 @@ end
 
 -- Runs a client's connection; one without claims is one that wants an earlier session back. Returns a response if
 -- there is no WebSocket to run.
-local function serve(server, stream, headers, hub_name, claims)
+local function serve(server, stream, headers, hub_name, claims, on_upgrade)
   local upgrade, why = http_websocket.new_from_stream(stream, headers)
   if not upgrade then
     return responses.error(400, "Error.BadRequest", ("A WebSocket handshake is expected: %s."):format(why))
@@ -79,6 +79,7 @@ local function serve(server, stream, headers, hub_name, claims)
   if not accepted then
     return nil
   end
+  on_upgrade()
   local peer = websocket.new(upgrade.socket, server.log)
   if not claims then
     refuse_recovery(peer)
@@ -104,16 +105,17 @@ end
 ---@param stream table
 ---@param headers table
 ---@param parsed table as request.parse() returns it
+---@param on_upgrade fun() called when the connection has become a WebSocket
 ---@return EmulatorResponse|nil response nil once the connection was a WebSocket
 ---@return string|nil note for the log
-function gateway.handle(server, stream, headers, parsed)
+function gateway.handle(server, stream, headers, parsed, on_upgrade)
   local hub_name, refusal = route(parsed.segments)
   refusal = refusal or refuse_subprotocol(headers)
   if refusal then
     return refusal
   end
   if parsed.query:first("awps_reconnection_token") then
-    return serve(server, stream, headers, hub_name, nil)
+    return serve(server, stream, headers, hub_name, nil, on_upgrade)
   end
   local token = token_of(headers, parsed.query)
   local claims, refused = nil, "There is no access token"
@@ -123,7 +125,7 @@ function gateway.handle(server, stream, headers, parsed)
   if not claims then
     return responses.unauthorized(refused), refused
   end
-  return serve(server, stream, headers, hub_name, claims)
+  return serve(server, stream, headers, hub_name, claims, on_upgrade)
 end
 
 return gateway

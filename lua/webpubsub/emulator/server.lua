@@ -27,6 +27,8 @@ local DRAIN_SECONDS = 0.5 -- for clients to take leave when the server stops
 
 local CLOSE_GOING_AWAY = 1001
 
+local BAD_REQUEST = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
 --- The hub of a name; hubs come into being when they are first named.
 ---@param name string
 function Server:hub(name)
@@ -38,22 +40,20 @@ function Server:hub(name)
   return found
 end
 
--- Returns the body, or nil when there is more of it than is allowed or the client broke off.
+-- Returns the body, or nil and the response to that (nil: the client broke off).
 local function read_body(stream)
   local chunks, bytes = {}, 0
   local deadline = cqueues.monotime() + READ_SECONDS
   repeat
     local chunk, why = stream:get_next_chunk(deadline - cqueues.monotime())
-    if not chunk and why then
-      return nil, responses.empty(408)
+    if why or (not chunk and stream.state == "open") then
+      return nil
     end
     bytes = bytes + #(chunk or "")
     if bytes <= MAX_BODY_BYTES then
       chunks[#chunks + 1] = chunk
-    elseif bytes > MAX_DISCARDED_BYTES then
-      chunk = nil
     end
-  until not chunk
+  until not chunk or bytes > MAX_DISCARDED_BYTES
   if bytes > MAX_BODY_BYTES then
     return nil, responses.error(413, "Error.RequestTooLarge",
       ("The body has to have at most %d bytes."):format(MAX_BODY_BYTES))
@@ -77,10 +77,16 @@ local function origin_of(headers)
   return ("%s://%s"):format(headers:get(":scheme"), headers:get(":authority") or "")
 end
 
-local function respond_to_rest(self, stream, headers, parsed)
+local function respond(self, stream, headers, on_upgrade)
   local body, failure = receive_body(stream, headers)
   if not body then
     return failure
+  end
+  local parsed, message = request.parse(headers:get(":path") or "", origin_of(headers))
+  if not parsed then
+    return responses.error(400, "Error.BadRequest", message)
+  elseif gateway.serves(parsed.segments) then
+    return gateway.handle(self, stream, headers, parsed, on_upgrade)
   end
   return rest.handle(parsed, {
     method = headers:get(":method"),
@@ -92,16 +98,6 @@ local function respond_to_rest(self, stream, headers, parsed)
     has_length = headers:has("content-length"),
     body = body,
   })
-end
-
-local function respond(self, stream, headers)
-  local parsed, message = request.parse(headers:get(":path") or "", origin_of(headers))
-  if not parsed then
-    return responses.error(400, "Error.BadRequest", message)
-  elseif gateway.serves(parsed.segments) then
-    return gateway.handle(self, stream, headers, parsed)
-  end
-  return respond_to_rest(self, stream, headers, parsed)
 end
 
 local function write_response(stream, method, response)
@@ -137,19 +133,38 @@ local function log_request(self, headers, status, started, note)
     (cqueues.monotime() - started) * 1000, note and " (" .. note .. ")" or ""))
 end
 
+-- Takes an unfinished request's connection away from lua-http, which would read on, and for ever if the client is gone.
+local function cut_off(stream, farewell)
+  local socket = stream.connection:take_socket()
+  if socket then
+    socket:onerror(function(_, _, why) return why end)
+    socket:xwrite(farewell, "bn", WRITE_SECONDS)
+    socket:shutdown("rw")
+    socket:close()
+  end
+end
+
 local function on_stream(self, stream)
-  local headers = stream:get_headers(READ_SECONDS)
-  if not headers then
+  local readable, headers, why = pcall(stream.get_headers, stream, READ_SECONDS)
+  if not readable or not headers then
+    local gone = readable and not why
+    cut_off(stream, gone and "" or BAD_REQUEST)
+    return
+  elseif (headers:get("content-length") or "0"):find("%D") then
+    cut_off(stream, BAD_REQUEST)
     return
   end
   local started = cqueues.monotime()
-  local response, note = respond(self, stream, headers)
-  if not response then
-    log_request(self, headers, "websocket ended", started)
-    return
+  local response, note = respond(self, stream, headers, function()
+    log_request(self, headers, 101, started)
+  end)
+  if response then
+    write_response(stream, headers:get(":method"), response)
   end
-  write_response(stream, headers:get(":method"), response)
-  log_request(self, headers, response.status, started, note)
+  if stream.state == "open" or stream.state == "half closed (local)" then
+    cut_off(stream, "")
+  end
+  log_request(self, headers, response and response.status or "ended", started, note)
 end
 
 ---@class EmulatorServerOptions
@@ -200,7 +215,8 @@ function server.listen(options)
   local _, _, port = http:localname()
   self.scheme = options.tls_context and "https" or "http"
   self.port = math.tointeger(tonumber(port))
-  self.endpoint = ("%s://%s:%d"):format(self.scheme, options.host, self.port)
+  local host = options.host:find(":", 1, true) and ("[%s]"):format(options.host) or options.host
+  self.endpoint = ("%s://%s:%d"):format(self.scheme, host, self.port)
   return self
 end
 

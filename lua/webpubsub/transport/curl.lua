@@ -21,7 +21,7 @@ end
 ---@param origin string  scheme, host and port
 ---@param options webpubsub.Options
 function transport.new(origin, options)
-  local profile, kind, code, message = curl.profile {
+  local profile, kind, code, message, argument = curl.profile {
     origin = origin,
     ca_file = options.ca_file,
     client_cert = options.client_cert,
@@ -33,21 +33,26 @@ function transport.new(origin, options)
     max_header_bytes = options.max_header_bytes,
     http2 = options.http2,
   }
-  if not profile then core.raise(kind, code, message, nil, "new") end
+  if not profile then core.raise(kind, code, message, argument, "new") end
 
   local function start(method, target, headers, body, seconds, once)
     return curl.start(profile, method, target, headers, body, seconds, once)
   end
 
+  local spent -- one exchange object serves one call after the other
+
   local function exchange(method, target, headers, body, seconds, cancelled, once)
-    local running = start(method, target, headers, body, seconds, once)
+    local running = curl.start(profile, method, target, headers, body, seconds, once, spent)
+    spent = nil
     while not running:step(cancelled and CANCEL_SLICE or HOOK_SLICE) do
       if cancelled and cancelled() then
         running:cancel()
         return nil, "cancelled", "cancelled", "the call was cancelled"
       end
     end
-    return running:result()
+    local status, received, content, message = running:result()
+    spent = running
+    return status, received, content, message
   end
 
   return { now = curl.now, wall = curl.time, sleep = sleep, start = start, exchange = exchange }
