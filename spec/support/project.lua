@@ -1,0 +1,19 @@
+--- The project's own files.
+
+local project = {}
+
+--- Its top folder, with a slash at the end.
+project.root = debug.getinfo(1, "S").source:match("^@(.*)spec/support/[^/]*$")
+if project.root == "" then project.root = "./" end
+
+--- A file's text.
+---@param path string below the top folder
+---@return string
+function project.read(path)
+  local file = assert(io.open(project.root .. path, "rb"))
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+return project
