@@ -1,0 +1,83 @@
+-- The help at a prompt, made from the operations table.
+
+local core = require("webpubsub.core")
+local help = require("webpubsub.help")
+
+local function has(text, part)
+  assert.is_truthy(text:find(part, 1, true), ("%q is not in:\n%s"):format(part, text))
+end
+
+describe("the help on everything", function()
+  local text = help.text()
+
+  it("names every operation with its sentence, one a line", function()
+    for _, operation in ipairs(core.operations()) do
+      assert.is_truthy(("\n" .. text .. "\n"):find("\n  " .. operation.name .. " +" .. operation.doc:gsub("%p", "%%%0")
+        .. "\n"), operation.name)
+    end
+  end)
+
+  it("says which version it is of and how to begin", function()
+    has(text, core.version)
+    has(text, core.api_version)
+    has(text, "webpubsub.new {")
+    has(text, "client:close_user_connections {")
+  end)
+end)
+
+describe("the help on one operation", function()
+  for _, operation in ipairs(core.operations()) do
+    it("tells about " .. operation.name, function()
+      local text = help.text(operation.name)
+      assert.are.equal(1, text:find(operation.doc, 1, true))
+      has(text, "client:" .. operation.name .. " {")
+      has(text, ("%s %s, answered with %d."):format(operation.method, operation.path, operation.success))
+      for _, parameter in ipairs(operation.parameters) do
+        has(text, parameter.name)
+        has(text, (parameter.required and "required: " or "") .. parameter.doc)
+        has(text, parameter.type)
+      end
+    end)
+  end
+
+  it("tells about every option of the context, and about no other", function()
+    local text = help.text("service_status")
+    local listed = text:match("for this call alone:\n(.-)\n  }")
+    local client = core.client({ endpoint = "https://a.example", key = "k", hub = "h" })
+    for name in (listed .. "\n"):gmatch("      (%S+) [^\n]*\n") do
+      local _, err = pcall(core.prepare, client, "service_status", { context = { [name] = io.stdout } })
+      assert.are.same({ "type", name }, { err.code, err.argument })
+    end
+    for _, name in ipairs({ "timeout", "attempt_timeout", "retries", "retry", "headers", "request_id", "cancel",
+      "no_throw", "classify", "policies" }) do
+      has(listed, "      " .. name .. " ")
+    end
+  end)
+end)
+
+describe("the help on what does not exist", function()
+  it("names what was probably meant", function()
+    assert.are.equal('There is no operation "close_user_connection"; did you mean "close_user_connections"?',
+      help.text("close_user_connection"))
+    assert.are.equal('There is no operation "remove_connection_from_all_group"; did you mean '
+      .. '"remove_connection_from_all_groups"?', help.text("remove_connection_from_all_group"))
+  end)
+
+  it("names nothing where nothing is near", function()
+    assert.are.equal('There is no operation "xyzzy".', help.text("xyzzy"))
+    assert.are.equal('There is no operation "42".', help.text(42))
+    assert.are.equal('There is no operation "".', help.text(""))
+  end)
+end)
+
+describe("help.print", function()
+  it("prints the text", function()
+    local printed = {}
+    local print_before = _G.print
+    finally(function() _G.print = print_before end)
+    _G.print = function(text) printed[#printed + 1] = text end -- luacheck: ignore
+    help.print("user_exists")
+    help.print()
+    assert.are.same({ help.text("user_exists"), help.text() }, printed)
+  end)
+end)
