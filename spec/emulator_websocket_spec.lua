@@ -1,0 +1,377 @@
+-- luacheck: std lua54+busted
+if _VERSION ~= "Lua 5.4" then
+  return -- the emulator runs on Lua 5.4 only
+end
+
+local support = require "spec.support.emulator_client"
+
+local auth = require "webpubsub.emulator.auth"
+local cqueues = require "cqueues"
+local socket = require "cqueues.socket"
+local websocket_frames = require "http.websocket"
+
+describe("emulator, WebSocket clients:", function()
+  local server
+
+  setup(function() server = support.launch() end)
+  teardown(function() server.stop() end)
+
+  local function token(hub, options)
+    options = options or {}
+    return auth.client_token(options.key or server.emulator.key, {
+      audience = options.audience or hub:audience(), user = options.user, seconds = options.seconds,
+    })
+  end
+
+  describe("the handshake", function()
+    local hub
+
+    setup(function() hub = server:hub("handshake") end)
+
+    local function status(query, headers)
+      local response = hub:handshake_status("/client/hubs/handshake" .. query, headers)
+      return response.status, response.headers:get("www-authenticate")
+    end
+
+    it("greets a JSON client with its id, and a raw one with nothing", function()
+      local alice = hub:connect { user = "alice" }
+      assert.equal("system", alice.greeting.type)
+      assert.equal("connected", alice.greeting.event)
+      assert.equal("alice", alice.greeting.userId)
+      assert.truthy(alice.id:find("^%x+$"))
+      assert.equal(32, #alice.id)
+      local raw = hub:connect { user = "bob", raw = true }
+      assert.is_nil(raw.websocket.protocol)
+      hub:send("/users/bob/:send", "first")
+      assert.equal("first", (raw:receive_text()))
+    end)
+
+    it("takes clients without a user", function()
+      local anonymous = hub:connect()
+      assert.equal(require("webpubsub.emulator.json").null, anonymous.greeting.userId)
+    end)
+
+    it("takes the token from the Authorization header too", function()
+      assert.equal(101, (status("", { authorization = "Bearer " .. token(hub) })))
+    end)
+
+    it("refuses clients without a valid token", function()
+      local function assert_refused(description, query)
+        local code, authenticate = status(query)
+        assert.equal(401, code)
+        assert.equal(('Bearer error="invalid_token", error_description="%s"'):format(description), authenticate)
+      end
+      assert_refused("There is no access token", "")
+      assert_refused("The token is malformed", "?access_token=x")
+      assert_refused("The signature is invalid", "?access_token=" .. token(hub, { key = "another" }))
+      assert_refused("The audience is invalid", "?access_token=" .. token(server:hub("other")))
+      assert_refused("The token is expired", "?access_token=" .. token(hub, { seconds = -301 }))
+    end)
+
+    it("treats a client of an unknown sub-protocol as a raw one", function()
+      local client = hub:connect { user = "stranger", subprotocol = "chess", ungreeted = true }
+      assert.is_nil(client.websocket.protocol)
+      hub:send("/users/stranger/:send", "hello")
+      assert.equal("hello", (client:receive_text()))
+    end)
+
+    it("says what it leaves out", function()
+      assert.equal(501, (status("?access_token=" .. token(hub),
+        { ["sec-websocket-protocol"] = "protobuf.webpubsub.azure.v1" })))
+      local response = hub:handshake_status("/clients/mqtt/hubs/handshake")
+      assert.equal(501, response.status)
+      assert.equal("MQTT clients are not part of this emulator.", response.json.message)
+      assert.equal(501, hub:handshake_status("/clients/socketio/hubs/handshake").status)
+      assert.equal(404, hub:handshake_status("/client/handshake").status)
+    end)
+
+    it("answers a plain request with an error that says so", function()
+      local response = hub:http("GET", "/client/hubs/handshake?access_token=" .. token(hub))
+      assert.equal(400, response.status)
+      assert.truthy(response.json.message:find("A WebSocket handshake is expected", 1, true))
+    end)
+
+    it("writes no token into the log", function()
+      local secret = token(hub)
+      hub:connect({ token = secret }):close()
+      status("?access_token=" .. secret .. "x")
+      local file = assert(io.open(server.emulator.log_path))
+      local log = file:read("*a")
+      file:close()
+      assert.truthy(log:find("GET /client/hubs/handshake 401", 1, true))
+      assert.is_nil(log:find(secret, 1, true))
+      assert.is_nil(log:find("access_token", 1, true))
+    end)
+  end)
+
+  describe("a JSON client", function()
+    local hub, everything
+
+    setup(function()
+      hub = server:hub("json")
+      everything = { "webpubsub.joinLeaveGroup", "webpubsub.sendToGroup" }
+    end)
+
+    it("gets an answer to its ping", function()
+      assert.same({ type = "pong" }, hub:connect():ask('{"type":"ping"}'))
+    end)
+
+    it("joins, sends to and leaves groups if its roles allow", function()
+      local alice, bob = hub:connect { user = "alice", roles = everything }, hub:connect { groups = { "g" } }
+      assert.same({ type = "ack", ackId = 1, success = true }, alice:ask('{"type":"joinGroup","group":"g","ackId":1}'))
+      alice:send('{"type":"sendToGroup","group":"g","ackId":2,"dataType":"json","data":{"list":[],"n":1.50}}')
+      local expected = '{"type":"message","from":"group","fromUserId":"alice","group":"g","dataType":"json",'
+        .. '"data":{"list":[],"n":1.50}}'
+      assert.equal(expected, (alice:receive_text()))
+      assert.equal(expected, (bob:receive_text()))
+      assert.same({ type = "ack", ackId = 2, success = true }, alice:receive())
+      assert.same(true, alice:ask('{"type":"leaveGroup","group":"g","ackId":3}').success)
+      hub:send("/groups/g/:send", "now")
+      assert.equal("now", bob:receive().data)
+      assert.truthy(alice:is_quiet())
+    end)
+
+    it("sends three data types, with or without an echo", function()
+      local alice = hub:connect { roles = everything, groups = { "types" } }
+      local raw = hub:connect { raw = true, groups = { "types" } }
+      alice:send('{"type":"sendToGroup","group":"types","noEcho":true,"dataType":"binary","data":"AP8="}')
+      assert.same({ "\0\255", "binary" }, { raw:receive_text() })
+      alice:send('{"type":"sendToGroup","group":"types","dataType":"text","data":"text"}')
+      assert.same({ "text", "text" }, { raw:receive_text() })
+      assert.equal("text", alice:receive().data)
+      alice:send('{"type":"sendToGroup","group":"types","noEcho":true,"data":[1, 2]}')
+      assert.same({ "[1, 2]", "text" }, { raw:receive_text() })
+      assert.truthy(alice:is_quiet())
+    end)
+
+    it("is told when it may not", function()
+      local alice = hub:connect { roles = { "webpubsub.sendToGroup.mine", "webpubsub.joinLeaveGroup.mine" } }
+      for _, request in ipairs { '"joinGroup"', '"leaveGroup"', '"sendToGroup","data":"x"' } do
+        local ack = alice:ask(('{"type":%s,"group":"other","ackId":7}'):format(request))
+        assert.equal(false, ack.success)
+        assert.equal(7, ack.ackId)
+        assert.equal("Forbidden", ack.error.name)
+        assert.equal(true, alice:ask(('{"type":%s,"group":"mine","ackId":%d}'):format(request, #request)).success)
+      end
+    end)
+
+    it("may do what it is granted over REST, at once, and no longer what is revoked", function()
+      local alice = hub:connect()
+      local function join(group, ack_id)
+        return alice:ask(('{"type":"joinGroup","group":"%s","ackId":%d}'):format(group, ack_id)).success
+      end
+      local path = "/permissions/joinLeaveGroup/connections/" .. alice.id
+      assert.equal(404, hub:call("HEAD", path .. "?targetName=a").status)
+      assert.is_false(join("a", 1))
+      assert.equal(200, hub:call("PUT", path .. "?targetName=a").status)
+      assert.equal(200, hub:call("HEAD", path .. "?targetName=a").status)
+      assert.equal(404, hub:call("HEAD", path).status)
+      assert.is_true(join("a", 1))
+      assert.is_false(join("b", 2))
+      assert.equal(200, hub:call("PUT", path).status)
+      assert.equal(200, hub:call("HEAD", path).status)
+      assert.is_true(join("b", 2))
+      assert.equal(204, hub:call("DELETE", path .. "?targetName=b").status)
+      assert.is_false(join("b", 3))
+      assert.is_true(join("c", 4))
+      assert.equal(404, hub:call("HEAD", path .. "?targetName=b").status)
+    end)
+
+    it("has permissions only while it is there", function()
+      local grant = hub:call("PUT", "/permissions/sendToGroup/connections/none")
+      assert.equal(404, grant.status)
+      assert.equal("Info.Connection.NotExisted", grant.headers:get("x-ms-error-code"))
+      assert.equal(404, hub:call("HEAD", "/permissions/sendToGroup/connections/none").status)
+      assert.equal(204, hub:call("DELETE", "/permissions/sendToGroup/connections/none?targetName=g").status)
+      assert.equal("targetName",
+        hub:call("DELETE", "/permissions/sendToGroup/connections/none").json.target)
+      assert.equal("permission", hub:call("PUT", "/permissions/fly/connections/none").json.target)
+    end)
+
+    it("is told about a request it sent twice, which is carried out once", function()
+      local alice = hub:connect { roles = everything, groups = { "twice" } }
+      local request = '{"type":"sendToGroup","group":"twice","ackId":18446744073709551615,"data":"x"}'
+      assert.equal("x", alice:ask(request).data)
+      assert.equal('{"type":"ack","ackId":18446744073709551615,"success":true}', (alice:receive_text()))
+      alice:send(request)
+      assert.equal('{"type":"ack","ackId":18446744073709551615,"success":false,"error":{"name":"Duplicate",'
+        .. '"message":"Message with ack-id: 18446744073709551615 has been processed"}}', (alice:receive_text()))
+      assert.truthy(alice:is_quiet())
+    end)
+
+    it("is told that nobody handles events", function()
+      local ack = hub:connect():ask('{"type":"event","event":"x","ackId":1,"dataType":"text","data":"x"}')
+      assert.equal(false, ack.success)
+      assert.equal("InternalServerError", ack.error.name)
+      assert.equal("Event handlers are not part of this emulator: nobody received the event.", ack.error.message)
+    end)
+
+    it("is sent away with a reason when it sends what is no request", function()
+      for frame, reason in pairs {
+        ["["] = "The frame is not a JSON object: ",
+        ["7"] = "The frame is not a JSON object",
+        ['{"type":"dance"}'] = "The message type 'dance' is not supported",
+        ['{"type":"joinGroup"}'] = "The joinGroup message is invalid: 'group' has to be a string that is not empty",
+        ['{"type":"joinGroup","group":"g","ackId":"1"}']
+          = "The joinGroup message is invalid: 'ackId' has to be an unsigned integer",
+        ['{"type":"sendToGroup","group":"g"}'] = "The sendToGroup message is invalid: 'data' is missing",
+        ['{"type":"sendToGroup","group":"g","dataType":"binary","data":"?"}']
+          = "The sendToGroup message is invalid: 'data' is not base64",
+        ['{"type":"sendToGroup","group":"g","dataType":"text","data":1}']
+          = "The sendToGroup message is invalid: 'data' has to be a string when 'dataType' is 'text'",
+      } do
+        local alice = hub:connect { user = "rude" }
+        local farewell = alice:ask(frame)
+        assert.equal("disconnected", farewell.event)
+        assert.equal(reason, farewell.message:sub(1, #reason))
+        assert.equal(1008, (alice:closed()))
+      end
+      assert.equal(404, hub:call("HEAD", "/users/rude").status)
+    end)
+
+    it("is gone when it leaves", function()
+      local alice = hub:connect { user = "leaving", groups = { "left" } }
+      alice:close()
+      local deadline = cqueues.monotime() + 5
+      repeat
+        local status = hub:call("HEAD", "/users/leaving").status
+      until status == 404 or cqueues.monotime() > deadline
+      assert.equal(404, hub:call("HEAD", "/users/leaving").status)
+      assert.equal(404, hub:call("HEAD", "/groups/left").status)
+    end)
+  end)
+
+  describe("a reliable client", function()
+    it("gets numbered messages, and no token for a recovery there is not", function()
+      local hub = server:hub("reliable")
+      local alice = hub:connect { user = "alice", subprotocol = "json.reliable.webpubsub.azure.v1" }
+      assert.equal("json.reliable.webpubsub.azure.v1", alice.websocket.protocol)
+      assert.is_nil(alice.greeting.reconnectionToken)
+      hub:send("/:send", "a")
+      hub:send("/:send", "b")
+      assert.equal(1, alice:receive().sequenceId)
+      alice:send('{"type":"sequenceAck","sequenceId":1}')
+      assert.equal(2, alice:receive().sequenceId)
+      assert.truthy(alice:is_quiet())
+    end)
+
+    it("is told that its earlier session is over", function()
+      local alice = server:hub("reliable"):connect {
+        subprotocol = "json.reliable.webpubsub.azure.v1", ungreeted = true,
+        query = "awps_connection_id=x&awps_reconnection_token=y",
+      }
+      assert.equal(1008, (alice:closed()))
+    end)
+  end)
+
+  describe("the wire", function()
+    local hub
+
+    setup(function() hub = server:hub("wire") end)
+
+    -- A WebSocket on which frames are written and read by hand.
+    local function raw_socket(user)
+      local connection = assert(socket.connect("127.0.0.1", server.emulator.port))
+      connection:setmode("b", "bn")
+      connection:settimeout(5)
+      connection:write(("GET /client/hubs/wire?access_token=%s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n"
+        .. "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        .. "Sec-WebSocket-Version: 13\r\n\r\n"):format(token(hub, { user = user }), server.emulator.port))
+      repeat
+        local line = connection:read("*l")
+      until line == "\r" or line == "" or line == nil
+      return connection
+    end
+
+    local function frame(fields)
+      fields.MASK = fields.MASK ~= false
+      if fields.FIN == nil then
+        fields.FIN = true
+      end
+      return websocket_frames.build_frame(fields)
+    end
+
+    -- The code of the close frame that comes next, and whether the line was cut after it.
+    local function closing(connection)
+      local head = assert(connection:read(2))
+      assert.equal(0x88, head:byte(1))
+      local code = string.unpack(">I2", connection:read(head:byte(2)))
+      connection:shutdown("w")
+      return code, connection:read(1) == nil
+    end
+
+    it("answers a ping with what it carried, and a close with its code", function()
+      local connection = raw_socket("pinging")
+      connection:write(frame { opcode = 0x9, data = "are you there" })
+      assert.equal("\x8A\x0Dare you there", connection:read(15))
+      connection:write(frame { opcode = 0x8, data = string.pack(">I2", 4321) })
+      assert.same({ 4321, true }, { closing(connection) })
+    end)
+
+    it("puts fragments together, with control frames between them", function()
+      local alice = hub:connect()
+      local half = { '{"type":', '"ping"}' }
+      alice.websocket:send_frame { FIN = false, MASK = true, opcode = 0x1, data = half[1] }
+      alice.websocket:send_ping("in between")
+      alice.websocket:send_frame { FIN = true, MASK = true, opcode = 0x0, data = half[2] }
+      assert.equal("pong", alice:receive().type)
+    end)
+
+    it("closes with the code that fits what a client did wrong", function()
+      for _, case in ipairs {
+        { 1002, frame { opcode = 0x1, data = "x", MASK = false } },
+        { 1002, frame { opcode = 0x1, data = "x", RSV1 = true } },
+        { 1002, frame { opcode = 0x3, data = "x" } },
+        { 1002, frame { opcode = 0x0, data = "x" } },
+        { 1002, frame { opcode = 0x9, data = "x", FIN = false } },
+        { 1002, frame { opcode = 0x1, data = "x", FIN = false } .. frame { opcode = 0x1, data = "y" } },
+        { 1007, frame { opcode = 0x1, data = "\255" } },
+        { 1009, "\x81\xFF" .. string.pack(">I8", 1024 * 1024 + 1) },
+        { 1009, "\x81\xFF" .. string.pack(">i8", -1) },
+      } do
+        local connection = raw_socket()
+        connection:write(case[2])
+        assert.same({ case[1], true }, { closing(connection) })
+        connection:close()
+      end
+    end)
+
+    it("takes a message of 1 MiB and refuses fragments that add up to more", function()
+      local alice = hub:connect { roles = { "webpubsub.sendToGroup" }, groups = { "big" } }
+      local head, tail = '{"type":"sendToGroup","group":"big","dataType":"text","data":"', '"}'
+      local data = ("x"):rep(1024 * 1024 - #head - #tail)
+      assert.equal(data, alice:ask(head .. data .. tail).data)
+      local connection = raw_socket()
+      local part = ("x"):rep(600 * 1024)
+      connection:write(frame { opcode = 0x1, data = part, FIN = false })
+      connection:write(frame { opcode = 0x0, data = part })
+      assert.same({ 1009, true }, { closing(connection) })
+    end)
+
+    it("drops a client that does not read, and nobody else waits for it", function()
+      local lazy, alice = raw_socket("lazy"), hub:connect { user = "busy" }
+      local body = ("x"):rep(1024 * 1024)
+      local sent = 0
+      repeat
+        local started = cqueues.monotime()
+        assert.equal(202, hub:send("/:send", body).status)
+        assert.equal(#body, #alice:receive().data)
+        assert.truthy(cqueues.monotime() - started < 2)
+        sent = sent + 1
+      until hub:call("HEAD", "/users/lazy").status == 404 or sent == 64
+      assert.truthy(sent > 15 and sent < 64, ("dropped after %d MiB"):format(sent))
+      assert.truthy(alice:is_quiet())
+      lazy:close()
+    end)
+
+    it("lets go of a client that does not answer its close", function()
+      local mute = raw_socket("mute")
+      hub:call("POST", "/users/mute/:closeConnections")
+      assert.equal("\x88\x02\x03\xE8", mute:read(4))
+      local started = cqueues.monotime()
+      assert.is_nil(mute:read(1))
+      assert.truthy(cqueues.monotime() - started < 4.5)
+      mute:close()
+    end)
+  end)
+end)
