@@ -223,9 +223,11 @@ struct wps_slice wps_slice_of(const char *text)
     return slice;
 }
 
-static unsigned char lower(char byte)
+char wps_lower(char byte)
 {
-    return byte >= 'A' && byte <= 'Z' ? (unsigned char)(byte - 'A' + 'a') : (unsigned char)byte;
+    if (byte >= 'A' && byte <= 'Z')
+        byte = (char)(byte - 'A' + 'a');
+    return byte;
 }
 
 bool wps_slice_equal(struct wps_slice a, struct wps_slice b)
@@ -238,7 +240,7 @@ bool wps_slice_equal_nocase(struct wps_slice a, struct wps_slice b)
     if (a.length != b.length)
         return false;
     for (size_t i = 0; i < a.length; i++)
-        if (lower(a.data[i]) != lower(b.data[i]))
+        if (wps_lower(a.data[i]) != wps_lower(b.data[i]))
             return false;
     return true;
 }

@@ -249,7 +249,7 @@ void wps_call_recycle(struct wps_call *call)
         &fresh.response.headers, &fresh.response.body, &fresh.base_headers, &fresh.claims,
     };
 
-    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
+    for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++)
         wps_buffer_recycle(buffers[i]);
     *call = fresh;
 }

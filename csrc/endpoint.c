@@ -19,17 +19,27 @@ static bool is_hex(char byte)
     return is_digit(byte) || (byte >= 'a' && byte <= 'f') || (byte >= 'A' && byte <= 'F');
 }
 
+static bool is_unreserved(char byte)
+{
+    return is_alphanumeric(byte) || byte == '-' || byte == '.' || byte == '_' || byte == '~';
+}
+
 void wps_escape(struct wps_buffer *buffer, struct wps_slice text)
 {
     static const char digits[] = "0123456789ABCDEF";
-    char *out = wps_buffer_reserve(buffer, text.length * 3);
     size_t length = 0;
+    char *out;
+
+    for (size_t i = 0; i < text.length; i++)
+        length += is_unreserved(text.data[i]) ? 1 : 3;
+    out = wps_buffer_reserve(buffer, length);
+    length = 0;
 
     if (!out)
         return;
     for (size_t i = 0; i < text.length; i++) {
         unsigned char byte = (unsigned char)text.data[i];
-        if (is_alphanumeric((char)byte) || byte == '-' || byte == '.' || byte == '_' || byte == '~') {
+        if (is_unreserved((char)byte)) {
             out[length++] = (char)byte;
         } else {
             out[length++] = '%';
@@ -192,7 +202,10 @@ static bool path_is_valid(struct wps_slice path)
     size_t dots = 0, other = 0;
 
     for (size_t i = 0; i <= path.length; i++) {
-        char byte = i < path.length ? path.data[i] : '/';
+        char byte = '/'; /* as if one followed */
+
+        if (i < path.length)
+            byte = path.data[i];
         if (byte == '/') {
             if (dots && !other)
                 return false;
@@ -219,9 +232,7 @@ static bool path_is_valid(struct wps_slice path)
 static void append_lower(struct wps_buffer *buffer, struct wps_slice text)
 {
     for (size_t i = 0; i < text.length; i++) {
-        char byte = text.data[i];
-        if (byte >= 'A' && byte <= 'Z')
-            byte = (char)(byte - 'A' + 'a');
+        char byte = wps_lower(text.data[i]);
         wps_buffer_append(buffer, &byte, 1);
     }
 }

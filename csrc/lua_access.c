@@ -91,11 +91,7 @@ static struct access *push_access(lua_State *L)
     struct access *access = lua_newuserdata(L, sizeof *access);
 
     memset(access, 0, sizeof *access);
-    if (luaL_newmetatable(L, "webpubsub.access")) {
-        lua_pushcfunction(L, access_gc);
-        lua_setfield(L, -2, "__gc");
-    }
-    lua_setmetatable(L, -2);
+    luaL_setmetatable(L, WPS_ACCESS);
     return access;
 }
 
@@ -165,6 +161,10 @@ static int core_access(lua_State *L)
 
 void wps_register_access(lua_State *L)
 {
+    luaL_newmetatable(L, WPS_ACCESS);
+    lua_pushcfunction(L, access_gc);
+    lua_setfield(L, -2, "__gc");
+    lua_pop(L, 1);
     lua_pushcfunction(L, core_access);
     lua_setfield(L, -2, "access");
 }

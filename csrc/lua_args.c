@@ -267,6 +267,7 @@ void wps_check_user_header(lua_State *L, struct wps_slice name, struct wps_slice
     } reserved[] = {
         { "Host", "it follows from the endpoint" },
         { "Content-Length", "it follows from the body" },
+        { "Content-Type", "it follows from content_type" },
         { "Transfer-Encoding", "the service takes no chunked bodies" },
         { "Connection", "the transport keeps connections" },
         { "Expect", "the service is never asked first" },

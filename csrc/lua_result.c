@@ -5,6 +5,7 @@
 #include <string.h>
 
 enum {
+    MAX_DETAILS = 100, /* in one error; a body is not worth a hundred times its size in tables */
     MAX_DEPTH = 16                   /* of nested errors that are kept; the live service nests two */
 };
 
@@ -40,6 +41,8 @@ static void copy_details(lua_State *L, int source, int depth)
     if (!push_table_field(L, source, "details"))
         return;
     count = (int)lua_rawlen(L, -1);
+    if (count > MAX_DETAILS)
+        count = MAX_DETAILS;
     lua_newtable(L);
     for (int i = 1; i <= count; i++) {
         lua_rawgeti(L, -2, i);
@@ -129,7 +132,7 @@ void wps_push_headers(lua_State *L, struct wps_slice block)
         size_t length = name.length < sizeof key ? name.length : sizeof key;
 
         for (size_t i = 0; i < length; i++)
-            key[i] = name.data[i] >= 'A' && name.data[i] <= 'Z' ? (char)(name.data[i] - 'A' + 'a') : name.data[i];
+            key[i] = wps_lower(name.data[i]);
         lua_pushlstring(L, key, length);
         lua_pushvalue(L, -1);
         lua_rawget(L, -3);

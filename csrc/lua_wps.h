@@ -11,6 +11,7 @@
 
 #define WPS_CLIENT "webpubsub.client"
 #define WPS_CALL "webpubsub.call"
+#define WPS_ACCESS "webpubsub.access"
 #define WPS_RESPONSE "webpubsub.response"
 #define WPS_ERROR "webpubsub.error"
 #define WPS_HEADERS "webpubsub.headers"

@@ -2,7 +2,6 @@
 #include "wps.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 const char *wps_status_text(int status)
@@ -87,12 +86,15 @@ static double parse_date(const char *text)
 /* A count in decimal digits, perhaps with a fraction; negative: something else. */
 static double parse_number(const char *text)
 {
-    size_t digits = strspn(text, "0123456789");
-    size_t length = digits;
+    double number = 0, unit = 1;
+    const char *digit = text;
 
-    if (text[length] == '.')
-        length += 1 + strspn(text + length + 1, "0123456789");
-    return digits && text[length] == '\0' ? strtod(text, NULL) : -1;
+    for (; *digit >= '0' && *digit <= '9'; digit++)
+        number = number * 10 + (*digit - '0');
+    if (digit > text && *digit == '.') /* not strtod(), which asks the locale what a point is */
+        for (digit++; *digit >= '0' && *digit <= '9'; digit++)
+            number += (*digit - '0') * (unit /= 10);
+    return digit > text && *digit == '\0' ? number : -1;
 }
 
 double wps_retry_after(struct wps_slice headers, double wall)

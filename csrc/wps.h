@@ -88,6 +88,7 @@ struct wps_slice {
     size_t length;
 };
 
+char wps_lower(char byte); /* ASCII */
 struct wps_slice wps_slice_of(const char *text);
 bool wps_slice_equal(struct wps_slice a, struct wps_slice b);
 bool wps_slice_equal_nocase(struct wps_slice a, struct wps_slice b); /* ASCII */

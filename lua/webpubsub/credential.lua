@@ -22,6 +22,9 @@ local function ask(get_token, request)
   if not ok then
     return nil, "the credential function failed: " .. tostring(token)
   end
+  if token == nil and type(expires_at) == "string" then
+    return nil, "the credential function gave no token: " .. expires_at
+  end
   if type(token) ~= "string" or token == "" or token:find("[%c ]") then
     return nil, "the credential function must return a token, a string without blanks, and when it expires"
   end

@@ -16,6 +16,17 @@ local function free_port()
   return port
 end
 
+local configuration = [[
+  daemon on; worker_processes 1; pid $directory/pid; error_log $directory/error.log warn; $main
+  events { worker_connections 4096; }
+  http {
+    access_log off; keepalive_requests 1000000000; keepalive_timeout 600s;
+    client_body_temp_path $directory/body; proxy_temp_path $directory/proxy; fastcgi_temp_path $directory/fastcgi;
+    uwsgi_temp_path $directory/uwsgi; scgi_temp_path $directory/scgi;
+    server { listen 127.0.0.1:$port; $locations }
+  }
+]]
+
 --- Starts nginx with `locations` in a server block.
 ---@param locations string
 ---@param directives string?  for the main block
@@ -25,16 +36,8 @@ function nginx.start(locations, directives)
   local directory = handle:read("*l")
   handle:close()
   local port = free_port()
-  write(directory .. "/nginx.conf", ([[
-    daemon on; worker_processes 1; %s pid %s/pid; error_log %s/error.log warn;
-    events { worker_connections 4096; }
-    http {
-      access_log off; keepalive_requests 1000000000; keepalive_timeout 600s;
-      client_body_temp_path %s/body; proxy_temp_path %s/proxy; fastcgi_temp_path %s/fastcgi;
-      uwsgi_temp_path %s/uwsgi; scgi_temp_path %s/scgi;
-      server { listen 127.0.0.1:%d; %s }
-    }
-  ]]):format(directives or "", directory, directory, directory, directory, directory, directory, directory, port, locations))
+  local settings = { main = directives or "", directory = directory, port = port, locations = locations }
+  write(directory .. "/nginx.conf", (configuration:gsub("$(%w+)", settings)))
   local command = ("PATH=$PATH:/usr/sbin nginx -p %s -c %s/nginx.conf -e %s/error.log"):format(directory, directory,
     directory)
   assert(os.execute(command), "nginx did not start")

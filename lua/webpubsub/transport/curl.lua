@@ -23,15 +23,15 @@ end
 function transport.new(origin, options)
   local profile, kind, code, message, argument = curl.profile {
     origin = origin,
-    ca_file = options.ca_file,
-    client_cert = options.client_cert,
-    client_key = options.client_key,
-    client_key_password = options.client_key_password,
-    proxy = options.proxy,
-    connect_timeout = options.connect_timeout,
-    max_response_bytes = options.max_response_bytes,
-    max_header_bytes = options.max_header_bytes,
-    http2 = options.http2,
+    ca_file = core.field(options, "ca_file"),
+    client_cert = core.field(options, "client_cert"),
+    client_key = core.field(options, "client_key"),
+    client_key_password = core.field(options, "client_key_password"),
+    proxy = core.field(options, "proxy"),
+    connect_timeout = core.field(options, "connect_timeout"),
+    max_response_bytes = core.field(options, "max_response_bytes"),
+    max_header_bytes = core.field(options, "max_header_bytes"),
+    http2 = core.field(options, "http2"),
   }
   if not profile then core.raise(kind, code, message, argument, "new") end
 
