@@ -32,7 +32,7 @@ describe("the wait that a service asks for", function()
     { "Retry-After: 9\r\nretry-after-ms: soon\r\n", 9 },
     { "Retry-After: 9\r\nretry-after-ms: -5\r\n", 9 },
     { "Retry-After: 9\r\nRetry-After: 5\r\n", 9 },
-    { "Retry-After: 99999999999999999999\r\n", 99999999999999999999 },
+    { "Retry-After: 100000000000000000000\r\n", 1e20 },
     { "Retry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\n", 100, 784111677 },
     { "Retry-After: Sunday, 06-Nov-94 08:49:37 GMT\r\n", 100, 784111677 },
     { "Retry-After: Sun Nov  6 08:49:37 1994\r\n", 100, 784111677 },
