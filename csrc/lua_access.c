@@ -122,8 +122,8 @@ static void sign(lua_State *L, struct wps_client *client, struct access *access,
 }
 
 /* access(client, arguments, wall): the URL without a token (http where the client connects with ws), the token or
- * nil where the service must make it, and the protocol's client_type. The strings and lists in the arguments have
- * been checked by preparing generate_client_token with them. */
+ * nil where the service must make it, the protocol's client_type, and the lifetime in seconds. The caller checks the
+ * strings and lists, by preparing generate_client_token with them, before anybody sees the token. */
 static int core_access(lua_State *L)
 {
     static const struct wps_field fields[] = {

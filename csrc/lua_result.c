@@ -325,6 +325,10 @@ int wps_push_result(lua_State *L, const struct wps_call *call, bool no_throw)
 {
     if (call->error.kind == WPS_OK) {
         push_response(L, call, false);
+        if (call->request.operation->result == WPS_RESULT_EXISTS) {
+            lua_pushboolean(L, call->response.status != 404);
+            lua_setfield(L, -2, "exists");
+        }
         return has_answer(call) && !set_answer(L, call) ? refuse_answer(L, call) : 1;
     }
     if (call->error.kind == WPS_SERVICE) {

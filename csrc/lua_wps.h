@@ -90,7 +90,7 @@ bool wps_push_json(lua_State *L, struct wps_slice text);
 struct wps_slice wps_encode_json(lua_State *L, int index, struct wps_error *error);
 void wps_register_json(lua_State *L);
 
-/* ------------------------------------------------------------------ lua_access.c, lua_client.c, lua_call.c, lua_result.c */
+/* ------------------------------------------------------------------ lua_access.c, lua_client.c, lua_call.c, lua_result.c, lua_http1.c */
 
 struct wps_client *wps_to_client(lua_State *L, int index, const char *operation);
 struct wps_call *wps_to_call(lua_State *L, int index);

@@ -95,6 +95,9 @@ bool wps_slice_equal_nocase(struct wps_slice a, struct wps_slice b); /* ASCII */
 struct wps_slice wps_slice_trim(struct wps_slice slice);              /* blanks and tabs, CR, LF */
 bool wps_slice_is_utf8(struct wps_slice slice);
 bool wps_slice_has_control(struct wps_slice slice); /* bytes below 0x20, and 0x7f */
+/* RFC 9110: a header's name or a method is a token; a header's value is free of control bytes but for tabs. */
+bool wps_slice_is_token(struct wps_slice slice);
+bool wps_slice_is_header_value(struct wps_slice slice);
 /* ASCII case aside, is it this text? */
 bool wps_slice_is(struct wps_slice slice, const char *text);
 

@@ -12,20 +12,20 @@ end
 
 -- The same call that asks the service for a token checks user, roles and groups; with a key it is never sent.
 local function prepare(client, arguments, lifetime, client_type)
-  return core.prepare(client, "generate_client_token", {
-    user = arguments.user,
-    roles = arguments.roles,
-    groups = arguments.groups,
+  return driver.prepare_for("client_access_url", client, "generate_client_token", {
+    user = core.field(arguments, "user"),
+    roles = core.field(arguments, "roles"),
+    groups = core.field(arguments, "groups"),
     minutes_to_expire = minutes_of(lifetime),
     client_type = client_type,
-    context = arguments.context,
+    context = core.field(arguments, "context"),
   })
 end
 
 --- See `client:client_access_url` in annotations.lua.
 function access.url(client, arguments)
   arguments = arguments or {}
-  local transport = core.extras(client).transport
+  local transport = core.extras(client, "client_access_url").transport
   local url, token, client_type, lifetime = core.access(client, arguments, transport.wall())
   local call = prepare(client, arguments, lifetime, client_type)
   if not token then

@@ -106,6 +106,15 @@ function driver.run(call, extras, arguments)
   return response, err
 end
 
+--- Prepares a call for a method that is no operation itself: what is wrong with its arguments is that method's error.
+---@return table call
+function driver.prepare_for(method, client, operation, arguments)
+  local ok, result = pcall(core.prepare, client, operation, arguments)
+  if ok then return result end
+  if type(result) == "table" then result.operation = method end
+  error(result, 0)
+end
+
 --- Prepares a call and runs it to its end. Its object serves the client's next call too, unless policies or the logger
 -- have seen it, for they may have kept it.
 ---@return table|nil response

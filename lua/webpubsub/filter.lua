@@ -15,7 +15,7 @@ local write = {
     if value ~= math.floor(value) or value < -2 ^ 53 or value > 2 ^ 53 then
       refuse("invalid", "a number in a filter must be whole and within 2^53; it is " .. tostring(value))
     end
-    return ("%.0f"):format(value)
+    return ("%.0f"):format(value + 0) -- no sign for -0
   end,
   boolean = tostring,
   ["nil"] = function() return "null" end,
@@ -26,11 +26,11 @@ local function check_template(template)
   if type(template) ~= "string" then
     refuse("type", "a filter's template must be a string; it is a " .. type(template))
   end
-  local outside = template:gsub("'[^']*'", "")
-  if outside:find("'", 1, true) then
+  local plain = template:gsub("%%%%", "") -- a per cent sign is no placeholder
+  if plain:gsub("'[^']*'", ""):find("'", 1, true) then
     refuse("invalid", "a quote in the filter's template is not closed")
   end
-  for quoted in template:gmatch "'[^']*'" do
+  for quoted in plain:gmatch "'[^']*'" do
     if quoted:find("%s", 1, true) then
       refuse("invalid", "%s stands within quotes in the filter's template; leave the quotes out: they are added")
     end

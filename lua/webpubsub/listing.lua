@@ -5,6 +5,8 @@ local driver = require "webpubsub.driver"
 
 local listing = {}
 
+local OPERATION = "list_connections_in_group"
+
 local members = {}
 members.__index = members
 
@@ -14,37 +16,63 @@ local function continuation_of(link)
   return escaped and (escaped:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
 end
 
--- A page's request is prepared like the first one's and then pointed at the link the service gave; both are signed
--- for their own URL.
-local function fetch(self)
-  local call = self.first or core.prepare(self.client, "list_connections_in_group", self.arguments)
-  self.first = nil
-  if self.link then call:follow(self.link) end
-  local response, err = driver.run(call, core.extras(self.client), self.arguments)
-  if not response then error(err, 0) end
-  self.link = response.next_link
-  self.finished = response.next_link == nil
-  self.continuation_token = continuation_of(self.link)
-  return { items = response.items or {}, continuation_token = self.continuation_token, response = response }
+--- A page as a table: `{ items, continuation_token, response }`.
+function listing.page(response)
+  return {
+    items = response.items or {},
+    continuation_token = continuation_of(response.next_link),
+    response = response,
+  }
 end
 
-local function next_page(self)
-  if self.finished then return nil end
-  local page = fetch(self)
-  if page.response.is_error then self.finished = true end -- no_throw: the page carries the error
+-- A page's request is prepared like the first one's and then pointed at the link the service gave; both are signed
+-- for their own URL.
+local function prepare(self)
+  local call = self.first or core.prepare(self.client, OPERATION, self.arguments)
+  self.first = nil
+  if self.link then call:follow(self.link) end
+  if self.fetched[call:url()] then
+    core.raise("protocol", "repeated_link", "the link to the next page leads to one that was listed already; the "
+      .. "listing would never end", nil, OPERATION)
+  end
+  return call
+end
+
+-- The next page. One that fails changes nothing: it can be asked for again.
+local function fetch(self)
+  local call = prepare(self)
+  local url = call:url()
+  local response, err = driver.run(call, core.extras(self.client), self.arguments)
+  if not response then error(err, 0) end
+  local page = listing.page(response)
+  if response.is_error then -- with no_throw
+    page.continuation_token = self.continuation_token
+    return page
+  end
+  self.fetched[url] = true
+  self.link = response.next_link
+  self.finished = self.link == nil
+  self.continuation_token = page.continuation_token
   return page
 end
 
---- Iterates over the pages: `{ items, continuation_token, response }`.
+--- Iterates over the pages: `{ items, continuation_token, response }`. With no_throw a page that carries an error is
+-- the loop's last; another loop asks for it again.
 function members:pages()
-  return next_page, self
+  local failed = false
+  return function()
+    if self.finished or failed then return nil end
+    local page = fetch(self)
+    failed = page.response.is_error
+    return page
+  end
 end
 
 -- The next member, `{ connection, user }`. Pages may be empty and be followed by others.
 function members:__call()
   while self.position >= #self.items do
-    local page = next_page(self)
-    if not page then return nil end
+    if self.finished then return nil end
+    local page = fetch(self)
     if page.response.is_error then error(page.response.error, 0) end
     self.items, self.position = page.items, 0
   end
@@ -58,13 +86,18 @@ end
 
 --- Checks the arguments at once; the first page is fetched when the first member or page is asked for.
 function listing.new(client, arguments)
+  local first = core.prepare(client, OPERATION, arguments)
+  local own = {} -- what the caller does to his table must not change the later pages
+  for name, value in pairs(arguments) do own[name] = value end
   return setmetatable({
     client = client,
-    arguments = arguments,
-    first = core.prepare(client, "list_connections_in_group", arguments),
+    arguments = own,
+    first = first,
+    fetched = {}, -- [url] = true
     items = {},
     position = 0,
     finished = false,
+    continuation_token = core.field(own, "continuation_token"),
   }, members)
 end
 
