@@ -1,0 +1,222 @@
+--- What the command line prints: short lines for people, or one JSON document a line for programs.
+--
+-- Results go to standard output, errors and progress to standard error.
+
+local cjson = require("cjson").new()
+local terminal = require "webpubsub.cli.terminal"
+
+local report = {}
+
+-- Exit codes, in ascending order of how little the service is to blame.
+report.OK, report.SERVICE, report.USAGE, report.TRANSPORT = 0, 1, 2, 3
+report.INTERRUPTED = 130 -- 128 + SIGINT, as shells say it
+
+local printable = terminal.printable
+
+local function print_json(file, document)
+  file:write(cjson.encode(document), "\n")
+end
+
+-- What a call that went well has done, by the first word of its operation.
+local done = {
+  close = "closed", send = "sent", add = "added", remove = "removed", grant = "granted", revoke = "revoked",
+  service = "healthy",
+}
+
+--- One word for what an operation has done.
+---@param operation table  a row of the operations table
+function report.done(operation)
+  return operation.result == "exists" and "asked" or done[operation.name:match "^%a+"] or "done"
+end
+
+-- ---------------------------------------------------------------- results
+
+-- The answer to a question: whatever else is not a success has been raised as an error.
+local function exists(operation, response)
+  if operation.result == "exists" then return response.status ~= 404 end
+end
+
+local function yes_or_no(answer)
+  return answer and "yes" or "no"
+end
+
+-- What a program wants to know of a response.
+local function response_document(operation, response)
+  return {
+    operation = response.operation,
+    status = response.status,
+    reason = response.reason,
+    request_id = response.request_id,
+    attempts = response.attempts,
+    elapsed = response.elapsed,
+    exists = exists(operation, response),
+    token = response.token,
+  }
+end
+
+--- Prints the result of one call.
+---@param operation table
+---@param response webpubsub.Response
+---@param as_json boolean|nil
+---@return integer exit_code
+function report.response(operation, response, as_json)
+  local answer = exists(operation, response)
+  if as_json then
+    print_json(io.stdout, response_document(operation, response))
+  elseif answer ~= nil then
+    print(yes_or_no(answer))
+  elseif operation.result == "token" then
+    print(response.token)
+  else
+    print(("%s: %d %s"):format(report.done(operation), response.status, printable(response.reason)))
+  end
+  return answer == false and report.SERVICE or report.OK
+end
+
+--- Prints the URL with which a client connects.
+function report.url(url, token, as_json)
+  if as_json then
+    print_json(io.stdout, { url = url, token = token })
+  else
+    print(url)
+  end
+end
+
+--- Prints a listing page by page; columns are as wide as the widest connection so far.
+---@param pages fun(): table|nil
+function report.members(pages, state, as_json)
+  local width = #"CONNECTION"
+  local function row(connection, user)
+    local gap = user and (" "):rep(width - #connection + 2) .. printable(user) or ""
+    print(printable(connection) .. gap)
+  end
+  local headed = as_json
+  for page in pages, state do
+    for _, member in ipairs(page.items) do width = math.max(width, #member.connection) end
+    if not headed then row("CONNECTION", "USER") end
+    headed = true
+    for _, member in ipairs(page.items) do
+      if as_json then
+        print_json(io.stdout, { connection = member.connection, user = member.user })
+      else
+        row(member.connection, member.user)
+      end
+    end
+  end
+end
+
+-- An error as a program reads it: everything but the response, which holds what the service sent.
+local function error_document(err)
+  local document = {}
+  for name, value in pairs(err) do
+    if name ~= "response" then document[name] = value end
+  end
+  return document
+end
+
+-- ---------------------------------------------------------------- one result of many
+
+--- Prints the answer to one item, where its operation is a question, and for programs every result.
+---@param operation table
+---@param item { index: integer, name: string, value: string }  its place in the list, its parameter, its line
+---@param response webpubsub.Response
+function report.item(operation, item, response, as_json)
+  if as_json then
+    local document = response_document(operation, response)
+    document.index, document[item.name] = item.index, item.value
+    print_json(io.stdout, document)
+  elseif operation.result == "exists" then
+    print(("%-3s  %s"):format(yes_or_no(exists(operation, response)), printable(item.value)))
+  end
+end
+
+--- Prints why one item failed.
+function report.item_error(item, err, as_json)
+  if as_json then
+    print_json(io.stderr, { index = item.index, [item.name] = item.value, error = error_document(err) })
+  else
+    local message = tostring(err):gsub("^webpubsub: ", "")
+    io.stderr:write(("item %d (%s): %s\n"):format(item.index, printable(item.value), message))
+  end
+end
+
+--- Prints how it went, and how to go on where it did not come to its end.
+---@param operation table
+---@param summary webpubsub.Summary
+---@param resume integer|nil  how many items to skip to go on
+function report.summary(operation, summary, resume, as_json)
+  if as_json then
+    print_json(io.stdout, { summary = {
+      operation = operation.name, total = summary.total, succeeded = summary.succeeded, failed = summary.failed,
+      elapsed = summary.elapsed, rate = summary.rate, interrupted = summary.interrupted or false, resume = resume,
+    } })
+    return
+  end
+  print(("%s: %d of %d, %d failed, in %.1f s (%.0f a second)"):format(report.done(operation), summary.succeeded,
+    summary.total, summary.failed, summary.elapsed, summary.rate))
+  if resume then
+    io.stderr:write(("%s; to go on with the rest, repeat it with --skip %d\n"):format(
+      summary.interrupted and "interrupted" or "stopped", resume))
+  end
+end
+
+-- ---------------------------------------------------------------- errors
+
+--- The exit code for an error.
+---@param err webpubsub.Error
+---@return integer
+function report.exit_code(err)
+  if err.kind == "service" then return report.SERVICE end
+  return err.kind == "argument" and report.USAGE or report.TRANSPORT
+end
+
+--- Prints an error.
+---@param err webpubsub.Error
+---@return integer exit_code
+function report.error(err, as_json)
+  if as_json then
+    print_json(io.stderr, { error = error_document(err) })
+  else
+    io.stderr:write(tostring(err), "\n")
+  end
+  return report.exit_code(err)
+end
+
+--- Prints what is wrong with the command line itself.
+---@param message string
+---@return integer exit_code
+function report.usage(message, as_json)
+  if as_json then
+    print_json(io.stderr, { error = { kind = "argument", code = "usage", message = message } })
+  else
+    io.stderr:write("webpubsub: ", printable(message), "\n")
+  end
+  return report.USAGE
+end
+
+-- ---------------------------------------------------------------- what happens meanwhile
+
+local describe = {
+  request = function(event) return "request " .. event.method end,
+  response = function(event) return ("response %d after %.0f ms"):format(event.status, event.elapsed * 1000) end,
+  failure = function(event)
+    return ("%s failure (%s) after %.0f ms"):format(event.kind, event.code, event.elapsed * 1000)
+  end,
+  retry = function(event) return ("next attempt in %.1f s"):format(event.wait) end,
+  error = function(event) return ("failed: %s %s"):format(event.status or event.kind, event.code) end,
+}
+
+--- A logger for `webpubsub.new` that writes to standard error.
+---@return fun(event: table)
+function report.logger(as_json)
+  return function(event)
+    if as_json then
+      print_json(io.stderr, { event = event })
+    else
+      io.stderr:write(("%s %s, attempt %d: %s\n"):format(event.request_id, event.operation, event.attempt,
+        printable(describe[event.type](event))))
+    end
+  end
+end
+
+return report

@@ -1,0 +1,317 @@
+-- The program `webpubsub`: what it understands, prints and exits with.
+
+local arguments = require("webpubsub.cli.arguments")
+local cjson = require("cjson")
+local core = require("webpubsub.core")
+local launch = require("webpubsub.emulator.launch")
+local process = require("spec.support.process")
+local program = require("spec.support.program")
+local readme = require("spec.support.readme")
+
+local KEY = "a-key-that-nobody-may-see"
+local NO_SUCH_PORT = "http://127.0.0.1:1"
+
+local emulator
+
+setup(function() emulator = launch({ key = KEY, quiet = true }) end)
+teardown(function() emulator.stop() end)
+
+local function run(words, options)
+  options = options or {}
+  local settings = { WebPubSubConnectionString = emulator.connection_string, WebPubSubHub = "chat" }
+  for name, value in pairs(options.settings or {}) do settings[name] = value end
+  return program.run(words, { settings = settings, stdin = options.stdin })
+end
+
+local function assert_result(code, stdout, stderr, result)
+  assert.are.same({ code, stdout, stderr }, { result.code, result.stdout, result.stderr })
+end
+
+-- The one line on standard error, with its request id left out.
+local function complaint(result)
+  local line = result.stderr:match("^([^\n]+)\n$")
+  assert.is_truthy(line, result.stderr)
+  return (line:gsub("request [%x-]+", "request R"))
+end
+
+local function words_of(line)
+  local words = {}
+  if line == "" then return words end
+  for word in process.run({ "sh", "-c", "printf '%s\\n' " .. line }).stdout:gmatch("([^\n]*)\n") do
+    words[#words + 1] = word
+  end
+  return words
+end
+
+describe("the commands", function()
+  it("are the operations, and help tells about each parameter", function()
+    for _, operation in ipairs(core.operations()) do
+      local text = assert(arguments.parse({ "help", (operation.name:gsub("_", "-")) })).text
+      assert.is_truthy(text:find(operation.doc, 1, true), operation.name)
+      for _, parameter in ipairs(operation.parameters) do
+        local singular = parameter.name:gsub("_", "-"):gsub("(.)s$", "%1")
+        assert.is_truthy(text:find(singular, 1, true), operation.name .. ": " .. parameter.name)
+      end
+    end
+  end)
+
+  it("may be written as the client's methods are", function()
+    local parsed = arguments.parse({ "close_user_connections", "alice" })
+    assert.are.same({ "close-user-connections", "close_user_connections", "alice" },
+      { parsed.command, parsed.operation.name, parsed.user })
+  end)
+
+  it("take required parameters of the path in order, and the others as options", function()
+    local parsed = arguments.parse({ "grant-permission", "sendToGroup", "c1", "--target-name", "g" })
+    assert.are.same({ "sendToGroup", "c1", "g" }, { parsed.permission, parsed.connection, parsed.target_name })
+    parsed = arguments.parse({ "close-user-connections", "--excluded", "c1", "alice", "--excluded=c2", "--reason",
+      "bye" })
+    assert.are.same({ "alice", { "c1", "c2" }, "bye" }, { parsed.user, parsed.excluded, parsed.reason })
+  end)
+
+  it("leave out the parameter that comes from a list", function()
+    local parsed = arguments.parse({ "add-user-to-group", "news", "--users-from", "file" })
+    assert.are.same({ "news", "user", "file" }, { parsed.group, parsed.listed.name, parsed.list })
+    parsed = arguments.parse({ "add-user-to-group", "alice", "--groups-from", "-" })
+    assert.are.same({ "alice", "group", "-" }, { parsed.user, parsed.listed.name, parsed.list })
+  end)
+
+  it("that the README shows are understood", function()
+    local shown = 0
+    for _, block in ipairs(readme.blocks("sh")) do
+      for line in block:gmatch("webpubsub ([%l-]+ [^\n#&]*)") do
+        assert.is_truthy(arguments.parse(words_of(line)), line)
+        shown = shown + 1
+      end
+    end
+    assert.is_true(shown >= 5, shown)
+  end)
+
+  it("complete in a shell", function()
+    local script = run({ "completion", "bash" }).stdout
+    assert.is_truthy(script:find("close-user-connections", 1, true))
+    assert_result(0, "", "", process.run({ "bash", "-n" }, { stdin = script }))
+  end)
+end)
+
+describe("a call", function()
+  -- words, exit code, output
+  local calls = {
+    { "service-status", 0, "healthy: 200 OK\n" },
+    { "close-all-connections --reason 'good bye' --excluded c", 0, "closed: 204 No Content\n" },
+    { "close-user-connections alice --excluded c1 --excluded c2 --reason bye", 0, "closed: 204 No Content\n" },
+    { "close-group-connections news", 0, "closed: 204 No Content\n" },
+    { "close-connection c1", 0, "closed: 204 No Content\n" },
+    { "connection-exists c1", 1, "no\n" },
+    { "user-exists alice", 1, "no\n" },
+    { "group-exists news", 1, "no\n" },
+    { "send-to-all --content hello", 0, "sent: 202 Accepted\n" },
+    { "send-to-user alice --content hello --ttl 300", 0, "sent: 202 Accepted\n" },
+    { "send-to-group news --json-content '[]'", 0, "sent: 202 Accepted\n" },
+    { "send-to-connection c1 --content-file /etc/hostname --content-type binary", 0, "sent: 202 Accepted\n" },
+    { "remove-connection-from-group news c1", 0, "removed: 204 No Content\n" },
+    { "remove-connection-from-all-groups c1", 0, "removed: 204 No Content\n" },
+    { "add-user-to-group alice news", 0, "added: 200 OK\n" },
+    { "remove-user-from-group alice news", 0, "removed: 204 No Content\n" },
+    { "remove-user-from-all-groups alice", 0, "removed: 204 No Content\n" },
+    { [[add-connections-to-groups --group a --group b --filter "userId eq 'x'"]], 0, "added: 200 OK\n" },
+    { "remove-connections-from-groups --group a", 0, "removed: 200 OK\n" },
+    { "list-connections-in-group news --page-size 10", 0, "CONNECTION  USER\n" },
+    { "revoke-permission sendToGroup c1 --target-name news", 0, "revoked: 204 No Content\n" },
+    { "check-permission sendToGroup c1", 1, "no\n" },
+  }
+  for _, call in ipairs(calls) do
+    it(call[1] .. " prints a line and exits with " .. call[2], function()
+      assert_result(call[2], call[3], "", run(words_of(call[1])))
+    end)
+  end
+
+  it("that the service refuses is one line on standard error and exit code 1", function()
+    local result = run({ "add-connection-to-group", "news", "c1" })
+    assert.are.same({ 1, "" }, { result.code, result.stdout })
+    assert.are.equal("webpubsub: add_connection_to_group: Connection `c1` is not found. "
+      .. "(404 Error.Connection.NotExisted, 1 attempt, request R)", complaint(result))
+  end)
+
+  it("that gets no answer exits with 3", function()
+    local result = run({ "--endpoint", NO_SUCH_PORT, "--key", KEY, "--retries", "0", "user-exists", "alice" })
+    assert.are.same({ 3, "" }, { result.code, result.stdout })
+    assert.is_truthy(complaint(result):find("(transport connect, 1 attempt, request R)", 1, true))
+  end)
+
+  it("that makes a token prints it, and nothing else", function()
+    assert.is_truthy(run({ "generate-client-token", "--user", "alice" }).stdout:find("^[%w_-]+%.[%w_-]+%.[%w_-]+\n$"))
+  end)
+
+  it("says what happens when asked to", function()
+    local result = run({ "close-user-connections", "alice", "--verbose", "--request-id", "r-1" })
+    assert.are.equal("closed: 204 No Content\n", result.stdout)
+    assert.are.equal("r-1 close_user_connections, attempt 1: request POST\n"
+      .. "r-1 close_user_connections, attempt 1: response 204 after T ms\n", (result.stderr:gsub("%d+ ms", "T ms")))
+  end)
+end)
+
+describe("url", function()
+  it("prints a URL with a token", function()
+    local result = run({ "url", "--user", "alice", "--role", "r", "--group", "g", "--expires-in", "60" })
+    assert.are.same({ 0, "" }, { result.code, result.stderr })
+    local url = emulator.endpoint:gsub("http", "ws") .. "/client/hubs/chat?access_token="
+    assert.are.equal(url, result.stdout:sub(1, #url))
+  end)
+
+  it("refuses a protocol there is none of", function()
+    local result = run({ "url", "--protocol", "http" })
+    assert.are.equal(2, result.code)
+    assert.is_truthy(complaint(result):find('"default", "mqtt" or "socketio"', 1, true))
+  end)
+end)
+
+describe("--json", function()
+  it("prints a document a line", function()
+    local result = run({ "--json", "close-user-connections", "alice", "--request-id", "r-1" })
+    local document = cjson.decode(result.stdout:match("^([^\n]+)\n$"))
+    assert.is_number(document.elapsed)
+    document.elapsed = nil
+    assert.are.same({ operation = "close_user_connections", status = 204, reason = "No Content", request_id = "r-1",
+      attempts = 1 }, document)
+    assert.are.equal("", result.stderr)
+  end)
+
+  it("answers questions with a boolean, and keeps the exit code", function()
+    local result = run({ "user-exists", "alice", "--json" })
+    assert.are.same({ 1, false }, { result.code, cjson.decode(result.stdout).exists })
+  end)
+
+  it("has tokens and URLs as members", function()
+    assert.is_string(cjson.decode(run({ "generate-client-token", "--json" }).stdout).token)
+    local document = cjson.decode(run({ "url", "--json" }).stdout)
+    assert.are.equal(document.token, document.url:match("access_token=(.*)$"))
+  end)
+
+  it("prints errors as documents on standard error", function()
+    local refused = run({ "add-connection-to-group", "news", "c1", "--json" })
+    assert.are.same({ 1, "" }, { refused.code, refused.stdout })
+    local err = cjson.decode(refused.stderr:match("^([^\n]+)\n$")).error
+    assert.are.same({ "service", "Error.Connection.NotExisted", 404, "Connection", "Connection `c1` is not found.",
+      "add_connection_to_group", 1, false }, { err.kind, err.code, err.status, err.target, err.message, err.operation,
+      err.attempts, err.retryable })
+    assert.is_nil(err.response)
+    err = cjson.decode(run({ "close-user-connections", "", "--json" }).stderr).error
+    assert.are.same({ "argument", "empty", "user" }, { err.kind, err.code, err.argument })
+    err = cjson.decode(run({ "close-user-connections", "--json" }).stderr).error
+    assert.are.same({ "argument", "usage" }, { err.kind, err.code })
+  end)
+end)
+
+describe("a wrong command line", function()
+  -- words, what is said about them
+  local wrong = {
+    { "", "a command is required (see webpubsub --help)" },
+    { "close-user-conections x", "did you mean 'close-user-connections'? (see webpubsub --help)" },
+    { "close-user-connections", "missing argument 'user' (see webpubsub help close-user-connections)" },
+    { "close-user-connections a b", "too many arguments (see webpubsub help close-user-connections)" },
+    { "close-user-connections a --exclude c", "did you mean '--excluded'?" },
+    { "close-user-connections ''", "user must not be empty; expected the user's id" },
+    { "close-user-connections ..", 'user must not be ".."' },
+    { "close-all-connections x --users-from f", "too many arguments" },
+    { "send-to-user alice", "content is missing" },
+    { "send-to-user alice --content a --json-content 1", "can not be used together" },
+    { "send-to-user alice --content a --ttl 301", "ttl must be from 0 to 300; it is 301" },
+    { "send-to-user alice --content a --ttl 1.5", '--ttl takes a whole number, not "1.5"' },
+    { "send-to-user alice --content a --ttl=", '--ttl takes a whole number, not ""' },
+    { "send-to-user alice --json-content '{'", "the content is not JSON: " },
+    { "send-to-user alice --content-file /nowhere", "/nowhere: No such file or directory" },
+    { "send-to-user alice --content-file /", "Is a directory" },
+    { "send-to-all --content a --timeout soon", '--timeout takes a number of seconds, not "soon"' },
+    { "send-to-all --content a --timeout 0", "timeout must be from 0.001 to 86400; it is 0" },
+    { "send-to-all --content a --retries -1", "unknown option '-1'" },
+    { "send-to-all --content a --header x", '--header must be "Name: value"; it is "x"' },
+    { "send-to-all --content a --header 'Host: x'", "header Host cannot be set" },
+    { "add-user-to-group alice news --skip 1", "--skip needs a list of items" },
+    { "add-user-to-group alice news --users-from f", "too many arguments: the users come from --users-from" },
+    { "add-user-to-group --users-from f", "missing argument 'group'" },
+    { "add-user-to-group --users-from f --groups-from f", "can not be used together" },
+    { "add-user-to-group news --users-from /nowhere", "/nowhere: No such file or directory" },
+    { "add-user-to-group news --users-from /", "Is a directory" },
+    { "send-to-user --users-from - --content -", "standard input cannot be both the list and the message" },
+    { "grant-permission fly c1", '"sendToGroup" or "joinLeaveGroup"' },
+    { "list-connections-in-group --groups-from f", "unknown option '--groups-from'" },
+    { "help clse-connection", "unknown command 'clse-connection'; did you mean 'close-connection'?" },
+    { "--endpoint " .. NO_SUCH_PORT .. " user-exists alice", "endpoint needs either key or credential beside it" },
+    { "--endpoint http://example.com --key k user-exists alice", "plain http:// to another machine" },
+    { "--ca-file /nowhere user-exists alice", "/nowhere" },
+  }
+  for _, case in ipairs(wrong) do
+    it(("%q exits with 2 and says why"):format(case[1]), function()
+      local result = run(words_of(case[1]))
+      assert.are.same({ 2, "" }, { result.code, result.stdout })
+      local said = complaint(result)
+      assert.is_truthy(said:find("^webpubsub: "), said)
+      assert.is_truthy(said:find(case[2], 1, true), said)
+    end)
+  end
+end)
+
+describe("the service to call", function()
+  local function outcome(words, settings)
+    local result = run(words_of(words), { settings = settings })
+    return result.code == 0 and result.stdout or complaint(result)
+  end
+  local NOTHING = { WebPubSubConnectionString = false, WebPubSubHub = false }
+
+  it("must be told, and the hub too", function()
+    assert.are.equal("webpubsub: there is no service to call: set WebPubSubConnectionString in the environment, or "
+      .. "give --connection-string, or --endpoint with --key", outcome("user-exists alice", NOTHING))
+    assert.are.equal("webpubsub: there is no hub: give --hub, or set WebPubSubHub in the environment",
+      outcome("user-exists alice", { WebPubSubHub = false }))
+  end)
+
+  it("can be told by options alone", function()
+    assert.are.equal("closed: 204 No Content\n", outcome(("--connection-string '%s' --hub other close-all-connections")
+      :format(emulator.connection_string), NOTHING))
+    assert.are.equal("closed: 204 No Content\n", outcome(("--endpoint %s --key %s --hub other close-all-connections")
+      :format(emulator.endpoint, KEY), NOTHING))
+  end)
+
+  it("may have its key in the environment", function()
+    assert.are.equal("closed: 204 No Content\n", outcome(("--endpoint %s close-all-connections --hub other")
+      :format(emulator.endpoint), { WebPubSubConnectionString = false, WebPubSubHub = false, WebPubSubKey = KEY }))
+  end)
+
+  it("is the one of the options where the environment has another", function()
+    assert.are.equal("closed: 204 No Content\n", outcome(("--endpoint %s --key %s close-all-connections")
+      :format(emulator.endpoint, KEY), { WebPubSubConnectionString = "Endpoint=http://127.0.0.1:1;AccessKey=k" }))
+  end)
+
+  it("needs no hub to tell its status", function()
+    assert.are.equal("healthy: 200 OK\n", outcome("service-status", { WebPubSubHub = false }))
+  end)
+end)
+
+describe("the key", function()
+  it("is printed nowhere", function()
+    local identity = { "--endpoint", emulator.endpoint, "--key", KEY }
+    local endings = { "user-exists alice", "add-connection-to-group news c1", "close-user-connections", "url",
+      "help url", "generate-client-token", "close-user-connections alice --ttl 1",
+      "--endpoint http://127.0.0.1:1 --retries 0 user-exists alice" }
+    for _, ending in ipairs(endings) do
+      for _, output in ipairs({ "--verbose", "--json" }) do
+        local words = { output }
+        for _, word in ipairs(identity) do words[#words + 1] = word end
+        for _, word in ipairs(words_of(ending)) do words[#words + 1] = word end
+        local result = run(words)
+        assert.is_nil((result.stdout .. result.stderr):find(KEY, 1, true), ending)
+      end
+    end
+  end)
+end)
+
+describe("the emulator", function()
+  it("is a command, with its own options and exit code", function()
+    local result = run({ "emulator", "--port", "0", "--exit-on-eof", "--key", KEY })
+    assert.are.equal(0, result.code)
+    assert.is_truthy((result.stdout .. result.stderr):find("listening on http://127.0.0.1:%d+\n"))
+    assert.are.equal(1, run({ "emulator", "--port", "none" }).code)
+    assert.is_truthy(run({ "emulator", "--help" }).stdout:find("--tls-cert-out", 1, true))
+  end)
+end)
