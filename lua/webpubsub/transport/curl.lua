@@ -21,7 +21,7 @@ end
 ---@param origin string  scheme, host and port
 ---@param options webpubsub.Options
 function transport.new(origin, options)
-  local profile, kind, code, message, argument = curl.profile {
+  local profile, kind, code, why, argument = curl.profile {
     origin = origin,
     ca_file = core.field(options, "ca_file"),
     client_cert = core.field(options, "client_cert"),
@@ -33,7 +33,7 @@ function transport.new(origin, options)
     max_header_bytes = core.field(options, "max_header_bytes"),
     http2 = core.field(options, "http2"),
   }
-  if not profile then core.raise(kind, code, message, argument, "new") end
+  if not profile then core.raise(kind, code, why, argument, "new") end
 
   local function start(method, target, headers, body, seconds, once)
     return curl.start(profile, method, target, headers, body, seconds, once)
