@@ -240,7 +240,7 @@ bool wps_slice_equal_nocase(struct wps_slice a, struct wps_slice b)
     if (a.length != b.length)
         return false;
     for (size_t i = 0; i < a.length; i++)
-        if (wps_lower(a.data[i]) != wps_lower(b.data[i]))
+        if (a.data[i] != b.data[i] && wps_lower(a.data[i]) != wps_lower(b.data[i]))
             return false;
     return true;
 }

@@ -112,6 +112,8 @@ enum wps_step wps_call_sign(struct wps_call *call, double now, double wall, stru
     struct wps_request *request = &call->request;
     struct wps_slice audience = { request->url.data, request->url.length };
 
+    if (request->operation->unsigned_)
+        return wps_call_token(call, now, wps_slice_of(NULL));
     start_authorization(call);
     if (wps_jwt_sign_request(signer, audience, (int64_t)wall, &request->headers, &call->error))
         return done(call, now);
@@ -238,18 +240,18 @@ void wps_call_free(struct wps_call *call)
 
 void wps_call_recycle(struct wps_call *call)
 {
-    struct wps_call fresh = {
-        .request = { .url = call->request.url, .target = call->request.target, .headers = call->request.headers,
-                     .body = call->request.body, .query = call->request.query },
-        .response = { .headers = call->response.headers, .body = call->response.body },
-        .base_headers = call->base_headers, .claims = call->claims,
-    };
     struct wps_buffer *const buffers[] = {
-        &fresh.request.url, &fresh.request.target, &fresh.request.headers, &fresh.request.body, &fresh.request.query,
-        &fresh.response.headers, &fresh.response.body, &fresh.base_headers, &fresh.claims,
+        &call->request.url, &call->request.target, &call->request.headers, &call->request.body, &call->request.query,
+        &call->response.headers, &call->response.body, &call->base_headers, &call->claims,
     };
+    enum { COUNT = sizeof buffers / sizeof buffers[0] };
+    struct wps_buffer kept[COUNT];
 
-    for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++)
+    for (int i = 0; i < COUNT; i++) {
         wps_buffer_recycle(buffers[i]);
-    *call = fresh;
+        kept[i] = *buffers[i];
+    }
+    memset(call, 0, sizeof *call);
+    for (int i = 0; i < COUNT; i++)
+        *buffers[i] = kept[i];
 }

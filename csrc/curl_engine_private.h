@@ -16,6 +16,7 @@ struct wps_profile {
     int references;
     struct wps_buffer origin;    /* "https://host:port" */
     struct wps_buffer authority; /* "host:port", for messages */
+    CURLU *url;                  /* the origin, parsed */
     struct wps_buffer ca_file, client_cert, client_key, client_key_password, proxy;
     bool http2;
     enum wps_proxy proxy_from;

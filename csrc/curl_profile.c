@@ -42,7 +42,7 @@ static CURLUcode check_bare(CURLU *url)
 static enum wps_kind profile_origin(struct wps_profile *profile, const char *text, struct wps_error *error)
 {
     char *scheme = NULL, *host = NULL, *port = NULL;
-    CURLU *url = curl_url();
+    CURLU *url = profile->url = curl_url();
     CURLUcode code = url ? curl_url_set(url, CURLUPART_URL, text, 0) : CURLUE_OUT_OF_MEMORY;
 
     if (!code)
@@ -70,7 +70,6 @@ static enum wps_kind profile_origin(struct wps_profile *profile, const char *tex
     curl_free(scheme);
     curl_free(host);
     curl_free(port);
-    curl_url_cleanup(url);
     return error->kind;
 }
 
@@ -202,6 +201,7 @@ void wps_profile_release(struct wps_profile *profile)
         return;
     wps_buffer_free(&profile->origin);
     wps_buffer_free(&profile->authority);
+    curl_url_cleanup(profile->url);
     wps_buffer_free(&profile->ca_file);
     wps_buffer_free(&profile->client_cert);
     wps_buffer_free(&profile->client_key);
@@ -289,7 +289,7 @@ static CURLcode apply_proxy(const struct wps_profile *profile, CURL *easy)
     CURLcode code = CURLE_OK;
 
     if (profile->proxy_from == WPS_PROXY_NONE) {
-        code = curl_easy_setopt(easy, CURLOPT_PROXY, "");
+        code = curl_easy_setopt(easy, CURLOPT_NOPROXY, "*"); /* unlike an empty CURLOPT_PROXY, asks no variable */
     } else if (profile->proxy_from == WPS_PROXY_GIVEN) {
         code = curl_easy_setopt(easy, CURLOPT_PROXY, profile->proxy.data);
         if (!code) /* what a program asks for outranks the environment's no_proxy */
@@ -340,8 +340,8 @@ CURLcode wps_profile_apply(const struct wps_profile *profile, CURL *easy)
 
     for (size_t i = 0; !code && i < sizeof switches / sizeof switches[0]; i++)
         code = curl_easy_setopt(easy, switches[i].option, switches[i].value);
-    if (!code && !profile->whole_url)
-        code = curl_easy_setopt(easy, CURLOPT_URL, profile->origin.data);
+    if (!code && !profile->whole_url) /* as a handle, or libcurl parses it for each exchange; it only reads it */
+        code = curl_easy_setopt(easy, CURLOPT_CURLU, profile->url);
     if (!code)
         code = apply_protocols(profile, easy);
     if (!code)

@@ -39,21 +39,27 @@ void wps_base64url(struct wps_buffer *buffer, const void *data, size_t length)
 {
     static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     const unsigned char *in = data;
-    char *out = wps_buffer_reserve(buffer, (length * 4 + 2) / 3);
-    size_t written = 0;
+    size_t rest = length % 3, written = (length * 4 + 2) / 3;
+    const unsigned char *end = in + (length - rest);
+    char *out = wps_buffer_reserve(buffer, written);
 
     if (!out)
         return;
-    for (size_t i = 0; i < length; i += 3) {
-        size_t left = length - i;
-        unsigned bits = (unsigned)in[i] << 16 | (left > 1 ? (unsigned)in[i + 1] << 8 : 0) | (left > 2 ? in[i + 2] : 0);
+    for (; in < end; in += 3) {
+        unsigned bits = (unsigned)in[0] << 16 | (unsigned)in[1] << 8 | in[2];
 
-        out[written++] = alphabet[bits >> 18];
-        out[written++] = alphabet[bits >> 12 & 63];
-        if (left > 1)
-            out[written++] = alphabet[bits >> 6 & 63];
-        if (left > 2)
-            out[written++] = alphabet[bits & 63];
+        *out++ = alphabet[bits >> 18];
+        *out++ = alphabet[bits >> 12 & 63];
+        *out++ = alphabet[bits >> 6 & 63];
+        *out++ = alphabet[bits & 63];
+    }
+    if (rest) {
+        unsigned bits = (unsigned)in[0] << 16 | (rest > 1 ? (unsigned)in[1] << 8 : 0);
+
+        *out++ = alphabet[bits >> 18];
+        *out++ = alphabet[bits >> 12 & 63];
+        if (rest > 1)
+            *out++ = alphabet[bits >> 6 & 63];
     }
     wps_buffer_commit(buffer, written);
 }

@@ -148,23 +148,22 @@ void wps_check_fields(lua_State *L, int index, const struct wps_field *fields, c
         wps_type_error(L, where, "table of named values", index, operation);
     for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
         const struct wps_field *field = fields;
-        const char *name;
+        struct wps_slice name = wps_to_slice(L, -2);
         char expected[64];
 
-        if (lua_type(L, -2) != LUA_TSTRING) {
+        if (!name.data) {
             struct wps_error error = { 0 };
             wps_fail(&error, WPS_ARGUMENT, where, "unknown", "%s takes named values only, as in { name = value }", where);
             wps_raise(L, &error, operation);
         }
-        name = lua_tostring(L, -2);
-        while (field->name && !wps_slice_equal(wps_to_slice(L, -2), wps_slice_of(field->name)))
+        while (field->name && !wps_slice_equal(name, wps_slice_of(field->name)))
             field++;
         if (!field->name)
-            unknown_key(L, fields, name, where, operation);
+            unknown_key(L, fields, name.data, where, operation);
         if (wps_is_null(L, -1) || (type_bit(L, -1) | WPS_LUA_ANY) & field->types)
             continue;
         describe_types(field->types, expected, sizeof expected);
-        wps_type_error(L, name, expected, -1, operation);
+        wps_type_error(L, name.data, expected, -1, operation);
     }
 }
 

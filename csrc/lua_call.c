@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+const char wps_call_class[] = "webpubsub.call";
+
 /* The call on top of the stack keeps its client alive: directly, or in a table where Lua takes no other uservalue. */
 static void anchor_client(lua_State *L, int client)
 {
@@ -34,14 +36,14 @@ struct wps_call *wps_push_call(lua_State *L, int client)
     client = lua_absindex(L, client);
     call = lua_newuserdata(L, sizeof *call);
     memset(call, 0, sizeof *call);
-    luaL_setmetatable(L, WPS_CALL);
+    luaL_setmetatable(L, wps_call_class);
     anchor_client(L, client);
     return call;
 }
 
 struct wps_call *wps_to_call(lua_State *L, int index)
 {
-    return luaL_checkudata(L, index, WPS_CALL);
+    return wps_class_check(L, index, wps_call_class);
 }
 
 static int call_gc(lua_State *L)
@@ -90,7 +92,7 @@ static int call_token(lua_State *L)
     return push_step(L, call, wps_call_token(call, luaL_checknumber(L, 2), token));
 }
 
-/* sign(now, wall): with the client's key as it is now. */
+/* sign(now, wall): with the client's key as it is now; an operation that needs no token goes on without. */
 static int call_sign(lua_State *L)
 {
     struct wps_call *call = wps_to_call(L, 1);
@@ -124,7 +126,8 @@ static int call_response(lua_State *L)
     struct wps_response *response = &call->response;
 
     expect(L, call, WPS_SEND, "response()");
-    wps_response_free(response);
+    wps_buffer_recycle(&response->headers);
+    wps_buffer_recycle(&response->body);
     response->status = status;
     response->headers.maximum = headers.length + 1; /* the transport has held them to the limits of the client */
     response->body.maximum = body.length + 1;
@@ -347,7 +350,7 @@ void wps_register_call(lua_State *L)
         { NULL, NULL },
     };
 
-    luaL_newmetatable(L, WPS_CALL);
+    wps_class_new(L, wps_call_class);
     lua_pushcfunction(L, call_gc);
     lua_setfield(L, -2, "__gc");
     luaL_newlibtable(L, methods);

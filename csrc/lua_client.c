@@ -4,25 +4,19 @@
 #include <stdio.h>
 #include <string.h>
 
+const char wps_client_class[] = "webpubsub.client";
+
 struct wps_client *wps_to_client(lua_State *L, int index, const char *operation)
 {
-    struct wps_client *client = lua_touserdata(L, index);
+    struct wps_client *client = wps_class_test(L, index, wps_client_class);
 
-    if (client && lua_getmetatable(L, index)) {
-        luaL_getmetatable(L, WPS_CLIENT);
-        if (lua_rawequal(L, -1, -2)) {
-            lua_pop(L, 2);
-            return client;
-        }
-        lua_pop(L, 2);
-    }
-    {
+    if (!client) {
         struct wps_error error = { 0 };
         wps_fail(&error, WPS_ARGUMENT, "client", "type", "%s is a method: write client:%s{ ... } with a colon",
                  operation, operation);
         wps_raise(L, &error, operation);
     }
-    return NULL;
+    return client;
 }
 
 /* ------------------------------------------------------------------ new */
@@ -147,7 +141,7 @@ static int client_new(lua_State *L)
     client = lua_newuserdata(L, sizeof *client);
     memset(client, 0, sizeof *client);
     client->limits = wps_default_limits;
-    luaL_setmetatable(L, WPS_CLIENT);
+    luaL_setmetatable(L, wps_client_class);
     lua_newtable(L);
     wps_setuservalue(L, 2);
 
@@ -161,7 +155,7 @@ static int client_new(lua_State *L)
 
 static int client_gc(lua_State *L)
 {
-    struct wps_client *client = luaL_checkudata(L, 1, WPS_CLIENT);
+    struct wps_client *client = wps_class_check(L, 1, wps_client_class);
 
     wps_base_free(&client->endpoint.service);
     wps_base_free(&client->endpoint.proxy);
@@ -174,7 +168,7 @@ static int client_gc(lua_State *L)
 
 static int client_tostring(lua_State *L)
 {
-    const struct wps_client *client = luaL_checkudata(L, 1, WPS_CLIENT);
+    const struct wps_client *client = wps_class_check(L, 1, wps_client_class);
     const struct wps_base *proxy = &client->endpoint.proxy;
 
     lua_pushfstring(L, "webpubsub client of hub %s at %s%s%s", wps_buffer_string(&client->hub),
@@ -417,12 +411,12 @@ void wps_register_client(lua_State *L)
     };
 
     luaL_setfuncs(L, functions, 0);
-    luaL_newmetatable(L, WPS_CLIENT);
+    wps_class_new(L, wps_client_class);
     lua_pushcfunction(L, client_gc);
     lua_setfield(L, -2, "__gc");
     lua_pushcfunction(L, client_tostring);
     lua_setfield(L, -2, "__tostring");
-    lua_pushliteral(L, WPS_CLIENT);
+    lua_pushstring(L, wps_client_class);
     lua_setfield(L, -2, "__name");
     lua_newtable(L);
     lua_pushvalue(L, -1);

@@ -25,6 +25,8 @@
 #define luaL_setfuncs(L, functions, upvalues) luaL_register(L, NULL, functions)
 #define luaL_setmetatable(L, name) (luaL_getmetatable(L, name), (void)lua_setmetatable(L, -2))
 #define lua_rawlen(L, index) lua_objlen(L, index)
+#define lua_rawgetp(L, index, key) (lua_pushlightuserdata(L, (void *)(key)), lua_rawget(L, index))
+#define lua_rawsetp(L, index, key) (lua_pushlightuserdata(L, (void *)(key)), lua_insert(L, -2), lua_rawset(L, index))
 #define lua_absindex(L, index) ((index) > 0 || (index) <= LUA_REGISTRYINDEX ? (index) : lua_gettop(L) + (index) + 1)
 #endif
 

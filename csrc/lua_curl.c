@@ -18,10 +18,10 @@
 #include <time.h>
 
 #include "curl_engine.h"
+#include "lua_class.h"
 #include "lua_compat.h"
 
-#define PROFILE "webpubsub.curl.profile"
-#define EXCHANGE "webpubsub.curl.exchange"
+static const char profile_class[] = "webpubsub.curl.profile", exchange_class[] = "webpubsub.curl.exchange";
 
 #define MAX_SLEEP 1e9 /* seconds, some thirty years: fits any time_t */
 #define MAX_BYTES 2147483647.0 /* of a response */
@@ -196,7 +196,7 @@ static int curl_profile(lua_State *L)
 
     box = lua_newuserdata(L, sizeof *box);
     box->profile = NULL;
-    luaL_setmetatable(L, PROFILE);
+    luaL_setmetatable(L, profile_class);
     box->profile = wps_profile_create(&options, &error);
     if (error.kind == WPS_NO_MEMORY)
         return raise(L, &error);
@@ -213,7 +213,7 @@ static int curl_profile(lua_State *L)
 
 static int profile_gc(lua_State *L)
 {
-    struct profile_box *box = luaL_checkudata(L, 1, PROFILE);
+    struct profile_box *box = wps_class_check(L, 1, profile_class);
 
     wps_profile_release(box->profile);
     box->profile = NULL;
@@ -291,7 +291,7 @@ static struct wps_slice check_slice(lua_State *L, int index)
 
 static int curl_start(lua_State *L)
 {
-    struct profile_box *box = luaL_checkudata(L, 1, PROFILE);
+    struct profile_box *box = wps_class_check(L, 1, profile_class);
     struct wps_exchange_request request = {
         .method = luaL_checkstring(L, 2),
         .target = check_slice(L, 3),
@@ -311,10 +311,10 @@ static int curl_start(lua_State *L)
     if (lua_isnil(L, 8)) {
         exchange = lua_newuserdata(L, sizeof *exchange);
         memset(exchange, 0, sizeof *exchange);
-        luaL_setmetatable(L, EXCHANGE);
+        luaL_setmetatable(L, exchange_class);
     } else {
         lua_settop(L, 8);
-        exchange = luaL_checkudata(L, 8, EXCHANGE);
+        exchange = wps_class_check(L, 8, exchange_class);
         luaL_argcheck(L, !exchange->engine, 8, "its result was not taken yet");
     }
     if (wps_exchange_start(exchange, engine, box->profile, &request))
@@ -324,7 +324,7 @@ static int curl_start(lua_State *L)
 
 static struct wps_exchange *check_exchange(lua_State *L)
 {
-    struct wps_exchange *exchange = luaL_checkudata(L, 1, EXCHANGE);
+    struct wps_exchange *exchange = wps_class_check(L, 1, exchange_class);
 
     luaL_argcheck(L, exchange->engine, 1, "the exchange's result was taken already");
     return exchange;
@@ -398,13 +398,13 @@ static int exchange_done(lua_State *L)
 
 static int exchange_cancel(lua_State *L)
 {
-    wps_exchange_cancel(luaL_checkudata(L, 1, EXCHANGE));
+    wps_exchange_cancel(wps_class_check(L, 1, exchange_class));
     return 0;
 }
 
 static int exchange_gc(lua_State *L)
 {
-    wps_exchange_free(luaL_checkudata(L, 1, EXCHANGE));
+    wps_exchange_free(wps_class_check(L, 1, exchange_class));
     return 0;
 }
 
@@ -412,7 +412,7 @@ static int exchange_gc(lua_State *L)
 
 static void make_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction gc)
 {
-    luaL_newmetatable(L, name);
+    wps_class_new(L, name);
     lua_pushcfunction(L, gc);
     lua_setfield(L, -2, "__gc");
     lua_newtable(L);
@@ -446,8 +446,8 @@ __attribute__((visibility("default"))) int luaopen_webpubsub_curl(lua_State *L)
     };
     static const luaL_Reg no_methods[] = { { NULL, NULL } };
 
-    make_class(L, PROFILE, no_methods, profile_gc);
-    make_class(L, EXCHANGE, exchange_methods, exchange_gc);
+    make_class(L, profile_class, no_methods, profile_gc);
+    make_class(L, exchange_class, exchange_methods, exchange_gc);
     luaL_newlibtable(L, functions);
     luaL_setfuncs(L, functions, 0);
     return 1;

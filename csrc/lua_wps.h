@@ -4,13 +4,12 @@
 
 #include <sys/types.h>
 
+#include "lua_class.h"
 #include "lua_compat.h"
 #include "wps.h"
 
 #define WPS_VERSION "0.1.0"
 
-#define WPS_CLIENT "webpubsub.client"
-#define WPS_CALL "webpubsub.call"
 #define WPS_ACCESS "webpubsub.access"
 #define WPS_RESPONSE "webpubsub.response"
 #define WPS_ERROR "webpubsub.error"
@@ -91,6 +90,8 @@ struct wps_slice wps_encode_json(lua_State *L, int index, struct wps_error *erro
 void wps_register_json(lua_State *L);
 
 /* ------------------------------------------------------------------ lua_access.c, lua_client.c, lua_call.c, lua_result.c, lua_http1.c */
+
+extern const char wps_client_class[], wps_call_class[]; /* see lua_class.h */
 
 struct wps_client *wps_to_client(lua_State *L, int index, const char *operation);
 struct wps_call *wps_to_call(lua_State *L, int index);

@@ -338,7 +338,7 @@ struct wps_call {
 enum wps_step wps_call_begin(struct wps_call *call, double now);
 /* A bearer token, or none where the operation needs none. */
 enum wps_step wps_call_token(struct wps_call *call, double now, struct wps_slice token);
-/* Signs for the request's URL and goes on like wps_call_token(). */
+/* Signs for the request's URL, where the operation needs a token, and goes on like wps_call_token(). */
 enum wps_step wps_call_sign(struct wps_call *call, double now, double wall, struct wps_signer *signer);
 /* call->response has been filled in. */
 enum wps_step wps_call_response(struct wps_call *call, double now, double wall, double random,

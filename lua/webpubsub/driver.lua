@@ -36,8 +36,8 @@ end
 local function authorize(run)
   local call, transport = run.call, run.transport
   if run.policies then policies.apply(run.policies.per_attempt, call) end
-  if not call:needs_token() then return call:token(transport.now()) end
   if not run.get_token then return call:sign(transport.now(), transport.wall()) end
+  if not call:needs_token() then return call:token(transport.now()) end
 
   local token, code, message = run.get_token(credential.request(call:claims()), transport.wall())
   if not token then return fail(run, "credential", code, message) end
