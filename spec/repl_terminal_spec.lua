@@ -120,13 +120,20 @@ describe("the prompt", function()
 end)
 
 describe("Ctrl-C", function()
-  it("leaves a line that is being typed alone", function()
+  it("gives up the line, and an entry of several", function()
     open()
-    for _ = 1, 5 do screen:press("C-c") end
-    screen:type('"still " ..')
-    for _ = 1, 5 do screen:press("C-c") end
-    screen:enter(' "here"')
-    screen:wait_for("still here")
+    for round = 1, 5 do
+      screen:type("error('not run')")
+      screen:wait_until(function(text) return text:find("'not run'%)$") end, "the line")
+      screen:press("C-c")
+      wait_for_prompt_after(("> error('not run')^C\n"):rep(round):sub(1, -2))
+    end
+    screen:enter("x = {")
+    screen:wait_for(">>")
+    screen:press("C-c")
+    wait_for_prompt_after("^C\n> x = {")
+    screen:enter('x, "is", "nothing"')
+    screen:wait_for("\nnil     is      nothing")
     leave()
   end)
 

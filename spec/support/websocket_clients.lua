@@ -14,6 +14,7 @@ local wait = require("spec.support.wait")
 local wire = require("spec.support.wire")
 
 local TIMEOUT_SECONDS = 5 -- for anything a socket is waited for
+local PING = '{"type":"ping"}'
 
 local WebsocketClients = {}
 WebsocketClients.__index = WebsocketClients
@@ -22,7 +23,9 @@ local websocket_clients = {}
 
 ---@class WebsocketClients.Identity
 ---@field user? string
+---@field roles? string[]
 ---@field groups? string[] joined at once
+---@field url? string with a token in it, instead of these
 ---@field raw? boolean speaks no sub-protocol, and so is told nothing but the close frame
 
 --- Connects them in this order and waits until the service has greeted them.
@@ -35,16 +38,20 @@ function websocket_clients.connect(emulator, hub, identities)
     ready = "(ready)\n",
     timeout = TIMEOUT_SECONDS,
   })
-  local self = setmetatable({ child = child, ids = {} }, WebsocketClients)
+  local self = setmetatable({ child = child, ids = {}, taken = {} }, WebsocketClients)
   for index, identity in ipairs(identities) do
-    if not identity.raw then self.ids[index] = self:frames(index)[1].connectionId end
+    self.taken[index] = 0
+    if not identity.raw then
+      self.ids[index] = self:frames(index)[1].connectionId
+      self.taken[index] = 1 -- the greeting
+    end
   end
   return self
 end
 
 local function events_of(self, index)
   local events = {}
-  for line in self.child:output():gmatch("(%b{})\n") do
+  for line in self.child:output():gmatch("({[^\n]*})\n") do
     local event = cjson.decode(line)
     if event.client == index then events[#events + 1] = event end
   end
@@ -83,11 +90,50 @@ function WebsocketClients:stayed(index)
   local events = events_of(self, index)
   if events[#events].ended then return false end
   local before = #events
-  self.child.input:write(index, " ", '{"type":"ping"}', "\n")
-  self.child.input:flush()
+  self:send(index, PING)
   local event = wait.until_true(function() return events_of(self, index)[before + 1] end, TIMEOUT_SECONDS,
     "socket " .. index .. " to be answered")
   return before == 1 and event.text == '{"type":"pong"}'
+end
+
+--- Has a client send a frame.
+---@param index integer
+---@param text string in one line
+function WebsocketClients:send(index, text)
+  self.child.input:write(index, " ", text, "\n")
+  self.child.input:flush()
+end
+
+--- Waits for the next frame that was not taken yet.
+---@param index integer
+---@return string text
+function WebsocketClients:take_text(index)
+  local at = self.taken[index] + 1
+  self.taken[index] = at
+  return wait.until_true(function() return events_of(self, index)[at] end, TIMEOUT_SECONDS,
+    "socket " .. index .. " to be sent a frame").text
+end
+
+--- Has a client send a request; returns the next frame, decoded.
+---@param index integer
+---@param text string
+---@return table frame
+function WebsocketClients:ask(index, text)
+  self:send(index, text)
+  return cjson.decode(self:take_text(index))
+end
+
+--- Everything a client was sent until now and that was not taken yet: what comes before the answer to a ping.
+---@param index integer
+---@return table[] frames decoded
+function WebsocketClients:take(index)
+  local frames = {}
+  local frame = self:ask(index, PING)
+  while frame.type ~= "pong" do
+    frames[#frames + 1] = frame
+    frame = cjson.decode(self:take_text(index))
+  end
+  return frames
 end
 
 --- Ends the process, and with it the connections; a second time does nothing.

@@ -27,11 +27,16 @@ local function report(event)
   io.flush()
 end
 
-local function connect(identity)
+local function url_of(identity)
   local audience = ("%s/client/hubs/%s"):format(options.endpoint, options.hub)
-  local token = auth.client_token(options.key, { audience = audience, user = identity.user, groups = identity.groups })
-  local url = audience:gsub("^http", "ws") .. "?access_token=" .. token
-  local websocket = http_websocket.new_from_uri(url, not identity.raw and { SUBPROTOCOL } or nil)
+  local token = auth.client_token(options.key, { audience = audience, user = identity.user, roles = identity.roles,
+    groups = identity.groups })
+  return audience:gsub("^http", "ws") .. "?access_token=" .. token
+end
+
+local function connect(identity)
+  local websocket = http_websocket.new_from_uri(identity.url or url_of(identity),
+    not identity.raw and { SUBPROTOCOL } or nil)
   assert(websocket:connect(TIMEOUT_SECONDS))
   return websocket
 end

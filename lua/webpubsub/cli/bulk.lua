@@ -65,7 +65,7 @@ local function arguments_of(list, name, common)
   end
 end
 
--- The last of the exit codes that the failures stand for, or 0.
+-- The highest of the exit codes that the failures stand for.
 local function exit_code(summary)
   local code = summary.interrupted and report.INTERRUPTED or report.OK
   for _, failure in ipairs(summary.failures) do code = math.max(code, report.exit_code(failure.error)) end

@@ -31,17 +31,12 @@ end
 
 -- ---------------------------------------------------------------- results
 
--- The answer to a question: whatever else is not a success has been raised as an error.
-local function exists(operation, response)
-  if operation.result == "exists" then return response.status ~= 404 end
-end
-
 local function yes_or_no(answer)
   return answer and "yes" or "no"
 end
 
 -- What a program wants to know of a response.
-local function response_document(operation, response)
+local function response_document(response)
   return {
     operation = response.operation,
     status = response.status,
@@ -49,7 +44,7 @@ local function response_document(operation, response)
     request_id = response.request_id,
     attempts = response.attempts,
     elapsed = response.elapsed,
-    exists = exists(operation, response),
+    exists = response.exists,
     token = response.token,
   }
 end
@@ -60,17 +55,16 @@ end
 ---@param as_json boolean|nil
 ---@return integer exit_code
 function report.response(operation, response, as_json)
-  local answer = exists(operation, response)
   if as_json then
-    print_json(io.stdout, response_document(operation, response))
-  elseif answer ~= nil then
-    print(yes_or_no(answer))
+    print_json(io.stdout, response_document(response))
+  elseif operation.result == "exists" then
+    print(yes_or_no(response.exists))
   elseif operation.result == "token" then
     print(response.token)
   else
     print(("%s: %d %s"):format(report.done(operation), response.status, printable(response.reason)))
   end
-  return answer == false and report.SERVICE or report.OK
+  return response.exists == false and report.SERVICE or report.OK
 end
 
 --- Prints the URL with which a client connects.
@@ -122,11 +116,11 @@ end
 ---@param response webpubsub.Response
 function report.item(operation, item, response, as_json)
   if as_json then
-    local document = response_document(operation, response)
+    local document = response_document(response)
     document.index, document[item.name] = item.index, item.value
     print_json(io.stdout, document)
   elseif operation.result == "exists" then
-    print(("%-3s  %s"):format(yes_or_no(exists(operation, response)), printable(item.value)))
+    print(("%-3s  %s"):format(yes_or_no(response.exists), printable(item.value)))
   end
 end
 

@@ -1,4 +1,4 @@
---- Lines from a terminal through GNU readline: editing, history and completion.
+--- Lines from a terminal through GNU readline: editing, history, completion, and Ctrl-C that gives up the line.
 
 local readline = require "readline"
 local uv = require "luv"
@@ -8,7 +8,7 @@ editor.__index = editor
 
 local APPLICATION = "webpubsub" -- for conditions in ~/.inputrc
 
--- readline reads one key at a time when the loop says that there is one.
+-- readline reads one key at a time when the loop says that there is one; so Ctrl-C is noticed while it waits.
 -- Opened anew, for the loop makes what it watches non-blocking: standard input shares its state with the shell's, and
 -- with standard output.
 local TERMINAL = "/dev/tty"
@@ -29,20 +29,13 @@ function editor.new(options)
   readline.set_options { histfile = "", auto_add = false, completion = true }
   for _, line in ipairs(options.history and options.history.lines or {}) do readline.add_history(line) end
   local self = setmetatable({
-    keys = uv.new_poll(assert(uv.fs_open(TERMINAL, "r", 0))), interrupt = options.interrupt, history = options.history,
+    keys = uv.new_poll(assert(uv.fs_open(TERMINAL, "r", 0))),
+    interrupt = options.interrupt,
+    history = options.history,
     before = "",
   }, editor)
   install_completion(self, options.complete)
   return self
-end
-
--- readline frees memory that is in use when SIGINT reaches it between two keys, so while it has the terminal Ctrl-C is
--- a key like any other.
-local function run(command)
-  local pipe = io.popen(("stty %s <%s 2>&1"):format(command, TERMINAL))
-  local output = pipe:read "*l"
-  pipe:close()
-  return output
 end
 
 function editor:remember(line)
@@ -63,8 +56,7 @@ function editor:read(prompt, before)
   self.before = before or ""
   io.stdout:flush()
   self.interrupt:take()
-  local settings = run "-g"
-  run "intr undef"
+  -- Where the line before was given up, its handler is installed still; this begins a new line all the same.
   readline.handler_install(prompt, function(entered)
     finished, line = true, entered
     readline.handler_remove()
@@ -76,9 +68,8 @@ function editor:read(prompt, before)
     interrupted = self.interrupt:take()
   until finished or interrupted
   self.keys:stop()
-  if settings then run(settings) end
   if not finished then
-    readline.handler_remove()
+    -- The handler stays, and costs a descriptor: removed within a line, lua-readline 3.2 uses a file it has closed.
     print "^C"
     return nil, "interrupted"
   end
