@@ -288,6 +288,8 @@ static bool set_answer(lua_State *L, const struct wps_call *call)
         good = push_members(L, lua_gettop(L));
         if (good)
             lua_setfield(L, response, "items");
+        if (wps_push_field(L, answer, "nextLink") && lua_type(L, -1) != LUA_TSTRING)
+            good = false; /* the rest would be lost in silence */
         lua_settop(L, answer);
         lua_pushvalue(L, response);
         copy_string(L, answer, "nextLink", "next_link");
