@@ -4,3 +4,4 @@ exclude_files = { "build", "node_modules" }
 files["lua/webpubsub/emulator"] = { std = "lua54" }
 files["spec"] = { std = "min+busted" }
 files["spec/support/child"] = { std = "lua54" }
+for _, own in ipairs { "bench", "stress", "torture" } do files["spec/" .. own] = { std = "lua54" } end -- not of the suite

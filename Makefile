@@ -4,6 +4,7 @@
 #   make demo    the main job, live      make test-asan       the suite under ASan and UBSan
 #   make test    the whole suite         make test-valgrind   the suite under valgrind
 #   make bench   speed, as ratios        make torture         every allocation made to fail
+#   make stress  threads and exits       make fuzz            random responses for the HTTP/1.1 codec
 #   make install LUA=5.4 PREFIX=/usr/local DESTDIR=           make clean, make generate
 #
 # LUA is 5.1, 5.2, 5.3, 5.4 (the reference) or jit; without it `make test` runs on all of them. One 5.1 build serves
@@ -21,7 +22,7 @@ LUA_BIN := $(if $(filter jit,$(LUA)),luajit,lua$(LUA))
 LUA_PC := $(if $(filter jit,$(LUA)),luajit,lua$(LUA))
 
 CC ?= cc
-CFLAGS ?= -O2 -g
+CFLAGS ?= -O2 -g -fno-plt -flto=auto
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef \
             -Wwrite-strings -Wformat=2 -Wvla
 CPPFLAGS += -D_POSIX_C_SOURCE=200809L
@@ -34,14 +35,14 @@ SHARED := -shared -Wl,-z,relro,-z,now
 FLAVOUR ?=
 BUILD := build/$(ABI)$(FLAVOUR:%=-%)
 
-PURE := buffer headers endpoint operations jwt request response call
-CORE := $(PURE) $(filter-out lua_curl,$(basename $(notdir $(wildcard csrc/lua_*.c))))
-CURL := buffer $(basename $(notdir $(wildcard csrc/curl_*.c))) lua_curl
+PURE := buffer headers endpoint operations jwt request http1 response call
+CORE := $(PURE) $(filter-out lua_curl%,$(basename $(notdir $(wildcard csrc/lua_*.c))))
+CURL := buffer $(basename $(notdir $(wildcard csrc/curl_*.c csrc/lua_curl*.c)))
 
 CORE_SO := $(BUILD)/webpubsub/core.so
 CURL_SO := $(BUILD)/webpubsub/curl.so
 
-.PHONY: all demo test test-asan test-valgrind bench torture lint install clean deps deps-build deps-test deps-demo deps-lint
+.PHONY: all demo test test-asan test-valgrind bench torture stress fuzz lint install clean deps deps-build deps-test deps-demo deps-lint
 
 all: deps-build
 	@$(MAKE) --no-print-directory build
@@ -74,7 +75,8 @@ BUILD_PACKAGES := gcc libc6-dev pkg-config libcurl4-openssl-dev libssl-dev \
 RUN_PACKAGES := $(if $(filter jit,$(LUA)),luajit2,lua$(LUA)) lua-cjson ca-certificates
 # the emulator, always on Lua 5.4
 EMULATOR_PACKAGES := lua5.4 lua-http lua-cqueues lua-luaossl lua-cjson lua-argparse
-TEST_PACKAGES := lua-busted lua-socket openssl tmux lua-readline lua-luv
+TEST_PACKAGES := lua-busted lua-socket openssl tmux lua-readline lua-luv \
+                 $(if $(filter 5.1,$(ABI)),nginx-light libnginx-mod-http-lua)
 LINT_PACKAGES := lua-check clang-tidy
 
 deps: deps-test deps-lint
@@ -136,6 +138,10 @@ test-valgrind: deps-test
 	@$(MAKE) --no-print-directory build
 	$(ENVIRONMENT) $(VALGRIND) $(CHECKED_BUSTED)
 
+RAW_CALLS := build/bench/raw_calls
+RAW_BURST := build/bench/raw_burst
+SLOW_SERVER := build/bench/slow_server
+
 # The library in one piece with a Lua host, its memory from a counter that fails.
 TORTURE := build/torture/torture
 TORTURE_CFLAGS = -std=c99 $(WARNINGS) -D_GNU_SOURCE= -O1 -g $(shell pkg-config --cflags lua5.4)
@@ -149,13 +155,36 @@ $(TORTURE): $(wildcard csrc/*.[ch] spec/torture/*.[ch])
 	$(CC) $(TORTURE_CFLAGS) -include spec/torture/allocate.h -o $@ $@.o $(wildcard csrc/*.c) \
 	    -llua5.4 -lcurl -lcrypto -lpthread -ldl
 
-RAW_CALLS := build/bench/raw_calls
+# The background engine in several Lua states at once: under ThreadSanitizer, under ASan, and as it is.
+STRESS_HOSTS := build/stress/thread build/stress/address build/stress/plain
+build/stress/thread: SANITIZER := -fsanitize=thread
+build/stress/address: SANITIZER := -fsanitize=address,undefined
+stress: deps-test
+	@$(MAKE) --no-print-directory build $(STRESS_HOSTS) $(SLOW_SERVER)
+	$(ENVIRONMENT) lua5.4 spec/stress/run.lua $(SLOW_SERVER) $(STRESS_HOSTS)
+
+$(STRESS_HOSTS): $(wildcard csrc/*.[ch]) spec/stress/host.c
+	@mkdir -p $(@D)
+	$(CC) -std=c99 $(WARNINGS) $(CPPFLAGS) -O1 -g $(SANITIZER) $(shell pkg-config --cflags lua5.4) -o $@ \
+	    $(filter %.c,$^) -llua5.4 -lcurl -lcrypto -lpthread -ldl
+
+# Random responses against the HTTP/1.1 codec, under ASan and UBSan.
+HTTP1_FUZZ := build/fuzz/http1_fuzz
+FUZZ_SECONDS ?= 10
+fuzz: deps-build $(HTTP1_FUZZ)
+	$(HTTP1_FUZZ) $(FUZZ_SECONDS)
+
+$(HTTP1_FUZZ): spec/fuzz/http1_fuzz.c csrc/http1.c csrc/http1.h csrc/headers.c csrc/buffer.c csrc/wps.h
+	@mkdir -p $(@D)
+	$(CC) -std=c99 $(WARNINGS) $(CPPFLAGS) $(ASAN_FLAGS) -Icsrc -o $@ $(filter %.c,$^)
+
 bench: deps-test
 	@sh .ci/deps nginx-light
-	@$(MAKE) --no-print-directory build $(RAW_CALLS)
+	@$(MAKE) --no-print-directory build $(RAW_CALLS) $(RAW_BURST) $(SLOW_SERVER)
 	@$(ENVIRONMENT) lua5.4 spec/bench/run.lua $(RAW_CALLS)
+	@$(ENVIRONMENT) lua5.4 spec/bench/tick.lua $(RAW_BURST) $(SLOW_SERVER)
 
-$(RAW_CALLS): spec/bench/raw_calls.c
+build/bench/%: spec/bench/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=c99 $(WARNINGS) -O2 -o $@ $< -lcurl
 

@@ -7,14 +7,6 @@
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <unistd.h>
-
-enum {
-    /* Open connections, idle ones included. libcurl's own idea, four times the handles of the moment, closes
-     * connections as soon as a burst is over. */
-    MAX_CONNECTIONS = 64,
-    MAX_IDLE_HANDLES = 32, /* each takes some kilobytes */
-};
 
 /* ------------------------------------------------------------------ process */
 
@@ -99,7 +91,7 @@ void wps_engine_give_back(struct wps_engine *engine, struct wps_handle *handle)
 
     handle->next = engine->idle;
     engine->idle = handle;
-    for (int i = 0; *link && i < MAX_IDLE_HANDLES; i++)
+    for (int i = 0; *link && i < engine->max_idle; i++)
         link = &(*link)->next;
     if (*link) {
         wps_handle_destroy(*link);
@@ -109,7 +101,15 @@ void wps_engine_give_back(struct wps_engine *engine, struct wps_handle *handle)
 
 /* ------------------------------------------------------------------ engine */
 
-struct wps_engine *wps_engine_create(struct wps_error *error)
+enum wps_kind wps_engine_failure(CURLMcode code, struct wps_error *error)
+{
+    return wps_fail(error, code == CURLM_OUT_OF_MEMORY ? WPS_NO_MEMORY : WPS_TRANSPORT, NULL, "failed", "libcurl: %s",
+                    curl_multi_strerror(code));
+}
+
+/* libcurl's own idea of how many connections to keep, four times the handles of the moment, closes them as soon as a
+ * burst is over. */
+struct wps_engine *wps_engine_create(int connections, struct wps_error *error)
 {
     struct wps_engine *engine = NULL;
     CURLMcode code;
@@ -121,16 +121,16 @@ struct wps_engine *wps_engine_create(struct wps_error *error)
     if (!engine)
         return NULL;
     engine->references = 1;
-    engine->pid = getpid();
+    engine->max_idle = connections;
+    engine->forks = wps_process_forks();
     engine->multi = curl_multi_init();
     code = engine->multi ? CURLM_OK : CURLM_OUT_OF_MEMORY;
     if (!code)
-        code = curl_multi_setopt(engine->multi, CURLMOPT_MAXCONNECTS, (long)MAX_CONNECTIONS);
+        code = curl_multi_setopt(engine->multi, CURLMOPT_MAXCONNECTS, (long)connections);
     if (!code)
-        code = curl_multi_setopt(engine->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)MAX_CONNECTIONS);
+        code = curl_multi_setopt(engine->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)connections);
     if (code) {
-        wps_fail(error, code == CURLM_OUT_OF_MEMORY ? WPS_NO_MEMORY : WPS_TRANSPORT, NULL, "failed", "libcurl: %s",
-                 curl_multi_strerror(code));
+        wps_engine_failure(code, error);
         curl_multi_cleanup(engine->multi);
         free(engine);
         engine = NULL;
@@ -146,7 +146,7 @@ struct wps_engine *wps_engine_hold(struct wps_engine *engine)
 
 bool wps_engine_inherited(const struct wps_engine *engine)
 {
-    return engine->pid != getpid();
+    return engine->forks != wps_process_forks();
 }
 
 /* What a child process has inherited is left alone, down to its memory. */

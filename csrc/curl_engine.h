@@ -4,8 +4,10 @@
  *   exchange  one request and its response: plain data, filled in by the engine
  *   engine    libcurl's multi handle with its connections, and a pool of easy handles
  *
- * All three belong to one thread. Profiles and engines are counted, because a garbage collector lets go of them and
- * of the exchanges that need them in any order. */
+ * An engine and its exchanges belong to one thread, profiles to all. Profiles and engines are counted, because a
+ * garbage collector lets go of them and of the exchanges that need them in any order.
+ *
+ * curl_background.h has the engine whose thread is one of its own. */
 #ifndef WPS_CURL_ENGINE_H
 #define WPS_CURL_ENGINE_H
 
@@ -37,7 +39,8 @@ void wps_profile_release(struct wps_profile *profile); /* NULL is fine */
 
 /* ------------------------------------------------------------------ engine */
 
-struct wps_engine *wps_engine_create(struct wps_error *error);
+/* Opens at most that many connections, and keeps as many. */
+struct wps_engine *wps_engine_create(int connections, struct wps_error *error);
 void wps_engine_release(struct wps_engine *engine); /* NULL is fine */
 /* True in a child process of the one that made the engine. Connections are then shared with the parent, and even
  * closing them properly would say goodbye in its name: nothing but wps_engine_release() may follow. */
@@ -77,6 +80,7 @@ struct wps_exchange {
     size_t line_count;
     struct wps_buffer body;
     long timeout; /* ms */
+    long queued;  /* ms of it that went by before the launch */
     bool once;
     enum wps_exchange_stage stage;
     size_t header_bytes;
@@ -85,7 +89,12 @@ struct wps_exchange {
     struct wps_handle *handle;   /* NULL: libcurl is not involved (any more) */
 };
 
-/* Copies the request. WPS_OK, or why it could not start: WPS_ARGUMENT, WPS_NO_MEMORY. */
+/* Copies the request. WPS_OK, or why it cannot be sent: WPS_ARGUMENT, WPS_NO_MEMORY. */
+enum wps_kind wps_exchange_prepare(struct wps_exchange *exchange, struct wps_profile *profile,
+                                   const struct wps_exchange_request *request);
+/* Begins a prepared exchange. */
+enum wps_kind wps_exchange_launch(struct wps_exchange *exchange, struct wps_engine *engine);
+/* Both in one. */
 enum wps_kind wps_exchange_start(struct wps_exchange *exchange, struct wps_engine *engine,
                                  struct wps_profile *profile, const struct wps_exchange_request *request);
 /* Moves every exchange of the engine on, waiting at most once and at most `seconds`; returns whether this one is

@@ -3,7 +3,6 @@
 #define WPS_CURL_ENGINE_PRIVATE_H
 
 #include <curl/curl.h>
-#include <sys/types.h>
 
 #include "curl_engine.h"
 
@@ -13,7 +12,7 @@
 enum wps_proxy { WPS_PROXY_NONE, WPS_PROXY_ENVIRONMENT, WPS_PROXY_GIVEN };
 
 struct wps_profile {
-    int references;
+    int references; /* atomic; all else is written once, before anybody else sees it */
     struct wps_buffer origin;    /* "https://host:port" */
     struct wps_buffer authority; /* "host:port", for messages */
     CURLU *url;                  /* the origin, parsed */
@@ -38,7 +37,8 @@ struct wps_handle {
 
 struct wps_engine {
     int references;
-    pid_t pid; /* of the process that made it */
+    int max_idle; /* handles; each takes some kilobytes */
+    unsigned forks; /* wps_process_forks() of the process that made it */
     CURLM *multi;
     struct wps_handle *idle; /* the last used first */
 };
@@ -46,9 +46,17 @@ struct wps_engine {
 /* Once per process, from whichever thread comes first. */
 CURLcode wps_curl_initialise(void);
 
+/* How many forks lie between this process and the first one that asked; counted, for getpid() is a system call. */
+unsigned wps_process_forks(void);
+
 /* At least 1; what does not fit is as good as for ever. */
 long wps_milliseconds(double seconds);
 
+/* Tells a failure of libcurl's multi interface. */
+enum wps_kind wps_engine_failure(CURLMcode code, struct wps_error *error);
+
+/* May exchanges share a connection? */
+bool wps_profile_multiplexes(const struct wps_profile *profile);
 struct wps_profile *wps_profile_hold(struct wps_profile *profile);
 /* Sets everything that does not change from one exchange to the next. */
 CURLcode wps_profile_apply(const struct wps_profile *profile, CURL *easy);
@@ -67,6 +75,8 @@ enum wps_kind wps_exchange_copy(struct wps_exchange *exchange, const struct wps_
 /* Sets what changes from one exchange to the next. */
 CURLcode wps_exchange_hand_over(struct wps_exchange *exchange, struct wps_handle *handle);
 void wps_exchange_complete(struct wps_exchange *exchange, CURLcode code);
+/* Ends an exchange whose error is told, or which is complete, at whatever stage it is. */
+void wps_exchange_end(struct wps_exchange *exchange);
 /* Tells libcurl's failure in the exchange's error, unless a callback has told it already. */
 void wps_exchange_fail(struct wps_exchange *exchange, CURLcode code);
 

@@ -176,24 +176,34 @@ static CURLcode launch(struct wps_exchange *exchange)
     return code;
 }
 
-enum wps_kind wps_exchange_start(struct wps_exchange *exchange, struct wps_engine *engine,
-                                 struct wps_profile *profile, const struct wps_exchange_request *request)
+enum wps_kind wps_exchange_prepare(struct wps_exchange *exchange, struct wps_profile *profile,
+                                   const struct wps_exchange_request *request)
+{
+    exchange->profile = wps_profile_hold(profile);
+    exchange->head.maximum = 2 * profile->max_header_bytes; /* a lone LF is stored as CR LF */
+    exchange->content.maximum = profile->max_response_bytes;
+    return wps_exchange_copy(exchange, request);
+}
+
+enum wps_kind wps_exchange_launch(struct wps_exchange *exchange, struct wps_engine *engine)
 {
     CURLcode code;
 
     exchange->engine = wps_engine_hold(engine);
-    exchange->profile = wps_profile_hold(profile);
-    exchange->head.maximum = 2 * profile->max_header_bytes; /* a lone LF is stored as CR LF */
-    exchange->content.maximum = profile->max_response_bytes;
-
-    if (wps_exchange_copy(exchange, request))
-        return exchange->error.kind;
     code = launch(exchange);
     if (code == CURLE_OUT_OF_MEMORY)
         return wps_fail(&exchange->error, WPS_NO_MEMORY, NULL, "memory", "not enough memory");
     if (code)
         return wps_fail(&exchange->error, WPS_TRANSPORT, NULL, "failed", "libcurl: %s", curl_easy_strerror(code));
     return WPS_OK;
+}
+
+enum wps_kind wps_exchange_start(struct wps_exchange *exchange, struct wps_engine *engine,
+                                 struct wps_profile *profile, const struct wps_exchange_request *request)
+{
+    if (wps_exchange_prepare(exchange, profile, request))
+        return exchange->error.kind;
+    return wps_exchange_launch(exchange, engine);
 }
 
 /* The request is forgotten as soon as it is not needed: its headers hold a token. */
@@ -206,9 +216,9 @@ static void settle(struct wps_exchange *exchange)
     exchange->done = true;
 }
 
-/* Ends libcurl's part in it, whichever stage that is at. After a failure the easy handle goes as well: libcurl 7.88
- * leaves it in states in which the next HTTP/2 request fails. */
-static void detach(struct wps_exchange *exchange)
+/* After a failure the easy handle goes as well: libcurl 7.88 leaves it in states in which the next HTTP/2 request
+ * fails. */
+void wps_exchange_end(struct wps_exchange *exchange)
 {
     struct wps_handle *handle = exchange->handle;
 
@@ -239,7 +249,7 @@ void wps_exchange_complete(struct wps_exchange *exchange, CURLcode code)
         code = CURLE_GOT_NOTHING; /* closed amid the headers, which libcurl lets pass */
     if (code)
         wps_exchange_fail(exchange, code);
-    detach(exchange);
+    wps_exchange_end(exchange);
 }
 
 bool wps_exchange_step(struct wps_exchange *exchange, double seconds)
@@ -261,9 +271,8 @@ bool wps_exchange_step(struct wps_exchange *exchange, double seconds)
             code = wps_engine_drive(engine);
     }
     if (code && !exchange->done) {
-        wps_fail(&exchange->error, code == CURLM_OUT_OF_MEMORY ? WPS_NO_MEMORY : WPS_TRANSPORT, NULL, "failed",
-                 "libcurl: %s", curl_multi_strerror(code));
-        detach(exchange);
+        wps_engine_failure(code, &exchange->error);
+        wps_exchange_end(exchange);
     }
     return exchange->done;
 }
@@ -275,7 +284,7 @@ void wps_exchange_cancel(struct wps_exchange *exchange)
         if (wps_engine_inherited(exchange->engine))
             settle(exchange);
         else
-            detach(exchange);
+            wps_exchange_end(exchange);
     }
 }
 

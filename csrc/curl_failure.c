@@ -106,7 +106,7 @@ static void fail_by_time(struct wps_exchange *exchange)
 {
     const char *authority = wps_buffer_string(&exchange->profile->authority);
     long connect_limit = exchange->profile->connect_timeout;
-    bool connecting_was_shorter = connect_limit < exchange->timeout;
+    bool connecting_was_shorter = connect_limit < exchange->timeout - exchange->queued;
 
     if (exchange->sent)
         wps_fail(&exchange->error, WPS_TIMEOUT, NULL, "attempt_timeout", "%s: no complete response within %g s",

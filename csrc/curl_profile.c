@@ -189,15 +189,20 @@ struct wps_profile *wps_profile_create(const struct wps_profile_options *options
     return profile;
 }
 
+bool wps_profile_multiplexes(const struct wps_profile *profile)
+{
+    return profile->http2 && strncmp(wps_buffer_string(&profile->origin), "https:", 6) == 0;
+}
+
 struct wps_profile *wps_profile_hold(struct wps_profile *profile)
 {
-    profile->references++;
+    __atomic_add_fetch(&profile->references, 1, __ATOMIC_RELAXED);
     return profile;
 }
 
 void wps_profile_release(struct wps_profile *profile)
 {
-    if (!profile || --profile->references > 0)
+    if (!profile || __atomic_sub_fetch(&profile->references, 1, __ATOMIC_ACQ_REL) > 0)
         return;
     wps_buffer_free(&profile->origin);
     wps_buffer_free(&profile->authority);

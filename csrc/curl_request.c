@@ -190,7 +190,7 @@ CURLcode wps_exchange_hand_over(struct wps_exchange *exchange, struct wps_handle
     if (!code)
         code = hand_over_headers(exchange, handle);
     if (!code)
-        code = curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, exchange->timeout);
+        code = curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, exchange->timeout - exchange->queued);
 #if !WPS_CURL_ANNOUNCES_SENDING
     if (!code) /* a connection that was never used cannot turn out dead */
         code = curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, (long)exchange->once);

@@ -19,9 +19,17 @@ static bool is_hex(char byte)
     return is_digit(byte) || (byte >= 'a' && byte <= 'f') || (byte >= 'A' && byte <= 'F');
 }
 
-static bool is_unreserved(char byte)
+/* RFC 3986, unreserved: the bytes by their values, as one bit each. */
+static bool is_unreserved(unsigned char byte)
 {
-    return is_alphanumeric(byte) || byte == '-' || byte == '.' || byte == '_' || byte == '~';
+    static const uint32_t unreserved[8] = {
+        0x00000000, /* control bytes */
+        0x03ff6000, /* - . 0-9 */
+        0x87fffffe, /* A-Z _ */
+        0x47fffffe, /* a-z ~ */
+    };
+
+    return unreserved[byte / 32] >> (byte % 32) & 1;
 }
 
 void wps_escape(struct wps_buffer *buffer, struct wps_slice text)
@@ -31,7 +39,7 @@ void wps_escape(struct wps_buffer *buffer, struct wps_slice text)
     char *out;
 
     for (size_t i = 0; i < text.length; i++)
-        length += is_unreserved(text.data[i]) ? 1 : 3;
+        length += is_unreserved((unsigned char)text.data[i]) ? 1 : 3;
     out = wps_buffer_reserve(buffer, length);
     length = 0;
 
@@ -39,7 +47,7 @@ void wps_escape(struct wps_buffer *buffer, struct wps_slice text)
         return;
     for (size_t i = 0; i < text.length; i++) {
         unsigned char byte = (unsigned char)text.data[i];
-        if (is_unreserved((char)byte)) {
+        if (is_unreserved(byte)) {
             out[length++] = (char)byte;
         } else {
             out[length++] = '%';

@@ -165,6 +165,7 @@ void wps_register_access(lua_State *L)
     lua_pushcfunction(L, access_gc);
     lua_setfield(L, -2, "__gc");
     lua_pop(L, 1);
-    lua_pushcfunction(L, core_access);
+    wps_push_classes(L);
+    lua_pushcclosure(L, core_access, WPS_CLASS_UPVALUES);
     lua_setfield(L, -2, "access");
 }

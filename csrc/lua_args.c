@@ -188,11 +188,11 @@ static void read_number(lua_State *L, int index, const char *name, double low, d
     lua_pop(L, 1);
 }
 
-static void read_count(lua_State *L, int index, const char *name, int high, int *value, const char *operation)
+void wps_read_count(lua_State *L, int index, const char *name, int low, int high, int *value, const char *operation)
 {
     double number = *value;
 
-    read_number(L, index, name, 0, high, &number, operation);
+    read_number(L, index, name, low, high, &number, operation);
     if (number != (int)number) {
         struct wps_error error = { 0 };
         wps_fail(&error, WPS_ARGUMENT, name, "invalid", "%s must be a whole number; it is %g", name, number);
@@ -246,7 +246,7 @@ void wps_read_limits(lua_State *L, int index, struct wps_limits *limits, const c
     read_number(L, index, "attempt_timeout", shortest, day, &limits->attempt_timeout, operation);
     if (wps_push_field(L, index, "retry")) {
         wps_check_fields(L, -1, fields, "retry", operation);
-        read_count(L, -1, "retries", 100, &retry->retries, operation);
+        wps_read_count(L, -1, "retries", 0, 100, &retry->retries, operation);
         read_number(L, -1, "delay", 0, day, &retry->delay, operation);
         read_number(L, -1, "factor", 1, 100, &retry->factor, operation);
         read_number(L, -1, "jitter", 0, 1, &retry->jitter, operation);
@@ -254,7 +254,7 @@ void wps_read_limits(lua_State *L, int index, struct wps_limits *limits, const c
         read_statuses(L, -1, retry, operation);
         lua_pop(L, 1);
     }
-    read_count(L, index, "retries", 100, &retry->retries, operation);
+    wps_read_count(L, index, "retries", 0, 100, &retry->retries, operation);
 }
 
 /* ------------------------------------------------------------------ headers */

@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-const char wps_call_class[] = "webpubsub.call";
-
 /* The call on top of the stack keeps its client alive: directly, or in a table where Lua takes no other uservalue. */
 static void anchor_client(lua_State *L, int client)
 {
@@ -36,19 +34,19 @@ struct wps_call *wps_push_call(lua_State *L, int client)
     client = lua_absindex(L, client);
     call = lua_newuserdata(L, sizeof *call);
     memset(call, 0, sizeof *call);
-    luaL_setmetatable(L, wps_call_class);
+    luaL_setmetatable(L, WPS_CALL);
     anchor_client(L, client);
     return call;
 }
 
 struct wps_call *wps_to_call(lua_State *L, int index)
 {
-    return wps_class_check(L, index, wps_call_class);
+    return wps_class_check(L, index, WPS_CALL_UPVALUE, WPS_CALL);
 }
 
 static int call_gc(lua_State *L)
 {
-    wps_call_free(wps_to_call(L, 1));
+    wps_call_free(luaL_checkudata(L, 1, WPS_CALL));
     return 0;
 }
 
@@ -350,11 +348,12 @@ void wps_register_call(lua_State *L)
         { NULL, NULL },
     };
 
-    wps_class_new(L, wps_call_class);
+    luaL_newmetatable(L, WPS_CALL);
     lua_pushcfunction(L, call_gc);
     lua_setfield(L, -2, "__gc");
     luaL_newlibtable(L, methods);
-    luaL_setfuncs(L, methods, 0);
+    wps_push_classes(L);
+    luaL_setfuncs(L, methods, WPS_CLASS_UPVALUES);
     lua_setfield(L, -2, "__index");
     lua_pop(L, 1);
 }

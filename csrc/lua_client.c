@@ -4,11 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
-const char wps_client_class[] = "webpubsub.client";
+void wps_push_classes(lua_State *L)
+{
+    luaL_newmetatable(L, WPS_CLIENT); /* or the one that is there */
+    luaL_newmetatable(L, WPS_CALL);
+}
 
 struct wps_client *wps_to_client(lua_State *L, int index, const char *operation)
 {
-    struct wps_client *client = wps_class_test(L, index, wps_client_class);
+    struct wps_client *client = wps_class_test(L, index, WPS_CLIENT_UPVALUE);
 
     if (!client) {
         struct wps_error error = { 0 };
@@ -47,6 +51,10 @@ static const struct wps_field client_fields[] = {
     { "http2", WPS_LUA_BOOLEAN },
     { "max_response_bytes", WPS_LUA_NUMBER },
     { "max_header_bytes", WPS_LUA_NUMBER },
+    { "transport", WPS_LUA_FUNCTION },
+    { "pool_size", WPS_LUA_NUMBER },
+    { "backlog", WPS_LUA_NUMBER },
+    { "max_deferred", WPS_LUA_NUMBER },
     { NULL, 0 },
 };
 
@@ -132,6 +140,16 @@ static void read_headers(lua_State *L, struct wps_client *client)
     wps_read_headers(L, 1, headers, "new");
 }
 
+/* The Lua side reads these, where it runs inside NGINX; they are checked wherever it runs. */
+static void check_nginx_counts(lua_State *L)
+{
+    int ignored = 0;
+
+    wps_read_count(L, 1, "pool_size", 1, 10000, &ignored, "new");
+    wps_read_count(L, 1, "backlog", 0, 100000, &ignored, "new");
+    wps_read_count(L, 1, "max_deferred", 1, 100000, &ignored, "new");
+}
+
 static int client_new(lua_State *L)
 {
     struct wps_client *client;
@@ -141,7 +159,7 @@ static int client_new(lua_State *L)
     client = lua_newuserdata(L, sizeof *client);
     memset(client, 0, sizeof *client);
     client->limits = wps_default_limits;
-    luaL_setmetatable(L, wps_client_class);
+    luaL_setmetatable(L, WPS_CLIENT);
     lua_newtable(L);
     wps_setuservalue(L, 2);
 
@@ -149,13 +167,14 @@ static int client_new(lua_State *L)
     refuse_plain_http(L, client);
     read_hub(L, client);
     wps_read_limits(L, 1, &client->limits, "new");
+    check_nginx_counts(L);
     read_headers(L, client);
     return 1;
 }
 
 static int client_gc(lua_State *L)
 {
-    struct wps_client *client = wps_class_check(L, 1, wps_client_class);
+    struct wps_client *client = luaL_checkudata(L, 1, WPS_CLIENT);
 
     wps_base_free(&client->endpoint.service);
     wps_base_free(&client->endpoint.proxy);
@@ -168,7 +187,7 @@ static int client_gc(lua_State *L)
 
 static int client_tostring(lua_State *L)
 {
-    const struct wps_client *client = wps_class_check(L, 1, wps_client_class);
+    const struct wps_client *client = luaL_checkudata(L, 1, WPS_CLIENT);
     const struct wps_base *proxy = &client->endpoint.proxy;
 
     lua_pushfstring(L, "webpubsub client of hub %s at %s%s%s", wps_buffer_string(&client->hub),
@@ -410,13 +429,14 @@ void wps_register_client(lua_State *L)
         { NULL, NULL },
     };
 
-    luaL_setfuncs(L, functions, 0);
-    wps_class_new(L, wps_client_class);
+    wps_push_classes(L);
+    luaL_setfuncs(L, functions, WPS_CLASS_UPVALUES);
+    luaL_newmetatable(L, WPS_CLIENT);
     lua_pushcfunction(L, client_gc);
     lua_setfield(L, -2, "__gc");
     lua_pushcfunction(L, client_tostring);
     lua_setfield(L, -2, "__tostring");
-    lua_pushstring(L, wps_client_class);
+    lua_pushliteral(L, WPS_CLIENT);
     lua_setfield(L, -2, "__name");
     lua_newtable(L);
     lua_pushvalue(L, -1);

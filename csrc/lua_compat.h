@@ -22,12 +22,22 @@
 #if LUA_VERSION_NUM < 502
 #undef luaL_newlibtable
 #define luaL_newlibtable(L, functions) lua_createtable(L, 0, sizeof(functions) / sizeof(functions)[0] - 1)
-#define luaL_setfuncs(L, functions, upvalues) luaL_register(L, NULL, functions)
+#define luaL_setfuncs(L, functions, upvalues) wps_setfuncs(L, functions, upvalues)
 #define luaL_setmetatable(L, name) (luaL_getmetatable(L, name), (void)lua_setmetatable(L, -2))
 #define lua_rawlen(L, index) lua_objlen(L, index)
-#define lua_rawgetp(L, index, key) (lua_pushlightuserdata(L, (void *)(key)), lua_rawget(L, index))
-#define lua_rawsetp(L, index, key) (lua_pushlightuserdata(L, (void *)(key)), lua_insert(L, -2), lua_rawset(L, index))
 #define lua_absindex(L, index) ((index) > 0 || (index) <= LUA_REGISTRYINDEX ? (index) : lua_gettop(L) + (index) + 1)
+
+/* luaL_openlib does the same in 5.1, under another name in LuaJIT than in Lua. */
+static inline void wps_setfuncs(lua_State *L, const luaL_Reg *functions, int upvalues)
+{
+    for (; functions->name; functions++) {
+        for (int i = 0; i < upvalues; i++)
+            lua_pushvalue(L, -upvalues);
+        lua_pushcclosure(L, functions->func, upvalues);
+        lua_setfield(L, -(upvalues + 2), functions->name);
+    }
+    lua_pop(L, upvalues);
+}
 #endif
 
 #endif

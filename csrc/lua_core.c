@@ -2,6 +2,7 @@
 #include "lua_wps.h"
 
 #include <openssl/rand.h>
+#include <time.h>
 
 /* ------------------------------------------------------------------ operations() */
 
@@ -134,6 +135,16 @@ static int core_random(lua_State *L)
     return 1;
 }
 
+/* now(): seconds of a steady clock. */
+static int core_now(lua_State *L)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    lua_pushnumber(L, (lua_Number)time.tv_sec + (lua_Number)time.tv_nsec / 1e9);
+    return 1;
+}
+
 int luaopen_webpubsub_core(lua_State *L);
 
 __attribute__((visibility("default"))) int luaopen_webpubsub_core(lua_State *L)
@@ -145,6 +156,7 @@ __attribute__((visibility("default"))) int luaopen_webpubsub_core(lua_State *L)
         { "raise", core_raise },
         { "headers", core_headers },
         { "random", core_random },
+        { "now", core_now },
         { NULL, NULL },
     };
 
@@ -156,6 +168,7 @@ __attribute__((visibility("default"))) int luaopen_webpubsub_core(lua_State *L)
     lua_setfield(L, -2, "api_version");
     wps_register_json(L);
     wps_register_access(L);
+    wps_register_http1(L);
     wps_register_client(L);
     wps_register_call(L);
     wps_register_result(L);

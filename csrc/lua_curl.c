@@ -11,20 +11,26 @@
  *   exchange:info()                -> { resent, new_connection, http_version, reason }, before the result is taken
  *   exchange:result()              -> status, header_block, body | nil, kind, code, message
  *   exchange:cancel()
+ *   curl.background()              the engine whose thread is one of its own: lua_curl_thread.c
  *
  * A result can be taken once, for then its memory goes back: Lua's collector does not see how large it is. */
 #include <math.h>
 #include <string.h>
 #include <time.h>
 
-#include "curl_engine.h"
-#include "lua_class.h"
-#include "lua_compat.h"
+#include "lua_curl.h"
 
-static const char profile_class[] = "webpubsub.curl.profile", exchange_class[] = "webpubsub.curl.exchange";
+#define PROFILE "webpubsub.curl.profile"
+#define EXCHANGE "webpubsub.curl.exchange"
+
+/* Of the module's functions, see lua_class.h. A class's methods have their own class as the first. */
+enum { EXCHANGE_UPVALUE = 1, PROFILE_UPVALUE, CLASS_UPVALUES = PROFILE_UPVALUE };
 
 #define MAX_SLEEP 1e9 /* seconds, some thirty years: fits any time_t */
 #define MAX_BYTES 2147483647.0 /* of a response */
+
+/* Open connections, idle ones included. */
+enum { MAX_CONNECTIONS = 64 };
 
 struct profile_box {
     struct wps_profile *profile;
@@ -35,7 +41,7 @@ struct engine_box {
     bool closed; /* the state is closing */
 };
 
-static int raise(lua_State *L, const struct wps_error *error)
+int wps_curl_raise(lua_State *L, const struct wps_error *error)
 {
     if (error->kind == WPS_NO_MEMORY) {
         lua_pushliteral(L, "not enough memory"); /* in Lua's own words */
@@ -196,10 +202,10 @@ static int curl_profile(lua_State *L)
 
     box = lua_newuserdata(L, sizeof *box);
     box->profile = NULL;
-    luaL_setmetatable(L, profile_class);
+    luaL_setmetatable(L, PROFILE);
     box->profile = wps_profile_create(&options, &error);
     if (error.kind == WPS_NO_MEMORY)
-        return raise(L, &error);
+        return wps_curl_raise(L, &error);
     if (error.kind) {
         lua_pushnil(L);
         lua_pushstring(L, wps_kind_name(error.kind));
@@ -213,7 +219,7 @@ static int curl_profile(lua_State *L)
 
 static int profile_gc(lua_State *L)
 {
-    struct profile_box *box = wps_class_check(L, 1, profile_class);
+    struct profile_box *box = luaL_checkudata(L, 1, PROFILE);
 
     wps_profile_release(box->profile);
     box->profile = NULL;
@@ -272,9 +278,9 @@ static struct wps_engine *engine_of(lua_State *L)
         box->engine = NULL;
     }
     if (!box->engine)
-        box->engine = wps_engine_create(&error);
+        box->engine = wps_engine_create(MAX_CONNECTIONS, &error);
     if (error.kind)
-        raise(L, &error);
+        wps_curl_raise(L, &error);
     lua_pop(L, 1);
     return box->engine;
 }
@@ -289,42 +295,48 @@ static struct wps_slice check_slice(lua_State *L, int index)
     return slice;
 }
 
+struct wps_profile *wps_curl_request(lua_State *L, int first, struct wps_exchange_request *request)
+{
+    struct profile_box *box = wps_class_check(L, first, PROFILE_UPVALUE, PROFILE);
+
+    request->method = luaL_checkstring(L, first + 1);
+    request->target = check_slice(L, first + 2);
+    request->headers = check_slice(L, first + 3);
+    if (!lua_isnoneornil(L, first + 4))
+        request->body = check_slice(L, first + 4);
+    request->timeout = luaL_checknumber(L, first + 5);
+    request->once = lua_toboolean(L, first + 6);
+    luaL_argcheck(L, box->profile, first, "the profile was collected");
+    luaL_argcheck(L, request->timeout > 0, first + 5, "seconds above 0 expected");
+    return box->profile;
+}
+
 static int curl_start(lua_State *L)
 {
-    struct profile_box *box = wps_class_check(L, 1, profile_class);
-    struct wps_exchange_request request = {
-        .method = luaL_checkstring(L, 2),
-        .target = check_slice(L, 3),
-        .headers = check_slice(L, 4),
-        .timeout = luaL_checknumber(L, 6),
-        .once = lua_toboolean(L, 7),
-    };
+    struct wps_exchange_request request = { .once = false };
+    struct wps_profile *profile = wps_curl_request(L, 1, &request);
     struct wps_engine *engine;
     struct wps_exchange *exchange;
 
-    if (!lua_isnoneornil(L, 5))
-        request.body = check_slice(L, 5);
-    luaL_argcheck(L, box->profile, 1, "the profile was collected");
-    luaL_argcheck(L, request.timeout > 0, 6, "seconds above 0 expected");
     lua_settop(L, 8);
     engine = engine_of(L);
     if (lua_isnil(L, 8)) {
         exchange = lua_newuserdata(L, sizeof *exchange);
         memset(exchange, 0, sizeof *exchange);
-        luaL_setmetatable(L, exchange_class);
+        luaL_setmetatable(L, EXCHANGE);
     } else {
         lua_settop(L, 8);
-        exchange = wps_class_check(L, 8, exchange_class);
-        luaL_argcheck(L, !exchange->engine, 8, "its result was not taken yet");
+        exchange = wps_class_check(L, 8, EXCHANGE_UPVALUE, EXCHANGE);
+        luaL_argcheck(L, !exchange->profile, 8, "its result was not taken yet");
     }
-    if (wps_exchange_start(exchange, engine, box->profile, &request))
-        return raise(L, &exchange->error);
+    if (wps_exchange_start(exchange, engine, profile, &request))
+        return wps_curl_raise(L, &exchange->error);
     return 1;
 }
 
 static struct wps_exchange *check_exchange(lua_State *L)
 {
-    struct wps_exchange *exchange = wps_class_check(L, 1, exchange_class);
+    struct wps_exchange *exchange = wps_class_check(L, 1, EXCHANGE_UPVALUE, EXCHANGE);
 
     luaL_argcheck(L, exchange->engine, 1, "the exchange's result was taken already");
     return exchange;
@@ -353,10 +365,8 @@ static void push_status_line(lua_State *L, const struct wps_exchange *exchange)
     lua_setfield(L, -2, "reason");
 }
 
-static int exchange_info(lua_State *L)
+int wps_curl_push_info(lua_State *L, const struct wps_exchange *exchange)
 {
-    const struct wps_exchange *exchange = check_exchange(L);
-
     lua_createtable(L, 0, 4);
     lua_pushinteger(L, exchange->sent > 1 ? exchange->sent - 1 : 0);
     lua_setfield(L, -2, "resent");
@@ -367,14 +377,17 @@ static int exchange_info(lua_State *L)
     return 1;
 }
 
-static int exchange_result(lua_State *L)
+static int exchange_info(lua_State *L)
 {
-    struct wps_exchange *exchange = check_exchange(L);
+    return wps_curl_push_info(L, check_exchange(L));
+}
+
+int wps_curl_push_result(lua_State *L, struct wps_exchange *exchange)
+{
     const struct wps_error *error = &exchange->error;
 
-    luaL_argcheck(L, exchange->done, 1, "the exchange is not done; step() it until it returns true");
     if (error->kind == WPS_NO_MEMORY)
-        return raise(L, error);
+        return wps_curl_raise(L, error);
     lua_settop(L, 1);
     if (error->kind) {
         lua_pushnil(L);
@@ -390,6 +403,14 @@ static int exchange_result(lua_State *L)
     return lua_gettop(L) - 1;
 }
 
+static int exchange_result(lua_State *L)
+{
+    struct wps_exchange *exchange = check_exchange(L);
+
+    luaL_argcheck(L, exchange->done, 1, "the exchange is not done; step() it until it returns true");
+    return wps_curl_push_result(L, exchange);
+}
+
 static int exchange_done(lua_State *L)
 {
     lua_pushboolean(L, check_exchange(L)->done);
@@ -398,25 +419,26 @@ static int exchange_done(lua_State *L)
 
 static int exchange_cancel(lua_State *L)
 {
-    wps_exchange_cancel(wps_class_check(L, 1, exchange_class));
+    wps_exchange_cancel(wps_class_check(L, 1, EXCHANGE_UPVALUE, EXCHANGE));
     return 0;
 }
 
 static int exchange_gc(lua_State *L)
 {
-    wps_exchange_free(wps_class_check(L, 1, exchange_class));
+    wps_exchange_free(luaL_checkudata(L, 1, EXCHANGE));
     return 0;
 }
 
 /* ------------------------------------------------------------------ module */
 
-static void make_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction gc)
+void wps_curl_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction gc)
 {
-    wps_class_new(L, name);
+    luaL_newmetatable(L, name);
     lua_pushcfunction(L, gc);
     lua_setfield(L, -2, "__gc");
     lua_newtable(L);
-    luaL_setfuncs(L, methods, 0);
+    lua_pushvalue(L, -2);
+    luaL_setfuncs(L, methods, 1);
     lua_setfield(L, -2, "__index");
     lua_pushliteral(L, "protected"); /* a program that could reach __gc could call it early */
     lua_setfield(L, -2, "__metatable");
@@ -446,9 +468,12 @@ __attribute__((visibility("default"))) int luaopen_webpubsub_curl(lua_State *L)
     };
     static const luaL_Reg no_methods[] = { { NULL, NULL } };
 
-    make_class(L, profile_class, no_methods, profile_gc);
-    make_class(L, exchange_class, exchange_methods, exchange_gc);
+    wps_curl_class(L, PROFILE, no_methods, profile_gc);
+    wps_curl_class(L, EXCHANGE, exchange_methods, exchange_gc);
     luaL_newlibtable(L, functions);
-    luaL_setfuncs(L, functions, 0);
+    luaL_getmetatable(L, EXCHANGE);
+    luaL_getmetatable(L, PROFILE);
+    luaL_setfuncs(L, functions, CLASS_UPVALUES);
+    wps_curl_open_background(L);
     return 1;
 }

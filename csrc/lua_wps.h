@@ -10,6 +10,8 @@
 
 #define WPS_VERSION "0.1.0"
 
+#define WPS_CLIENT "webpubsub.client"
+#define WPS_CALL "webpubsub.call"
 #define WPS_ACCESS "webpubsub.access"
 #define WPS_RESPONSE "webpubsub.response"
 #define WPS_ERROR "webpubsub.error"
@@ -75,6 +77,8 @@ struct wps_slice wps_string_field(lua_State *L, int index, const char *name); /*
 bool wps_boolean_field(lua_State *L, int index, const char *name);
 /* Type errors name what was expected and what came. */
 int wps_type_error(lua_State *L, const char *argument, const char *expected, int index, const char *operation);
+/* Reads a whole number over what `value` holds. */
+void wps_read_count(lua_State *L, int index, const char *name, int low, int high, int *value, const char *operation);
 /* Reads timeout, attempt_timeout, retries and retry over what `limits` holds. */
 void wps_read_limits(lua_State *L, int index, struct wps_limits *limits, const char *operation);
 /* Reads a table of headers into a block; the ones that the pipeline writes are refused. */
@@ -89,9 +93,11 @@ bool wps_push_json(lua_State *L, struct wps_slice text);
 struct wps_slice wps_encode_json(lua_State *L, int index, struct wps_error *error);
 void wps_register_json(lua_State *L);
 
-/* ------------------------------------------------------------------ lua_access.c, lua_client.c, lua_call.c, lua_result.c, lua_http1.c */
+/* ------------------------------------------------------------------ lua_access.c, lua_client.c, lua_call.c, lua_result.c */
 
-extern const char wps_client_class[], wps_call_class[]; /* see lua_class.h */
+/* The functions that take a client or a call have these upvalues: see lua_class.h. */
+enum { WPS_CLIENT_UPVALUE = 1, WPS_CALL_UPVALUE, WPS_CLASS_UPVALUES = WPS_CALL_UPVALUE };
+void wps_push_classes(lua_State *L);
 
 struct wps_client *wps_to_client(lua_State *L, int index, const char *operation);
 struct wps_call *wps_to_call(lua_State *L, int index);
@@ -103,6 +109,7 @@ int wps_push_result(lua_State *L, const struct wps_call *call, bool no_throw);
 void wps_push_headers(lua_State *L, struct wps_slice block);
 
 void wps_register_access(lua_State *L);
+void wps_register_http1(lua_State *L); /* lua_http1.c */
 void wps_register_client(lua_State *L);
 void wps_register_call(lua_State *L);
 void wps_register_result(lua_State *L);

@@ -1,11 +1,31 @@
 -- What is tortured: the library is loaded, a client is made, a call succeeds, another is refused by the service, a
--- third by our own checks.
+-- third by our own checks; a task succeeds, another is cancelled, a third forgotten; the HTTP/1.1 codec writes a
+-- request and reads a response that outgrows its first buffers.
 
 -- An error that is not about memory must be the one that was asked for.
 local function expect(kind, ok, err)
   if type(err) == "string" then error(err, 0) end
   if ok or err.kind ~= kind then error("expected a " .. kind .. " error, got " .. tostring(err), 0) end
   return tostring(err) ~= ""
+end
+
+local function codec_works()
+  local http = require("webpubsub.core").http1()
+  local body = ("x"):rep(5000)
+  http:request("POST", "/", "localhost", "X-One: 1\r\n", body)
+  http:feed("HTTP/1.1 200 OK\r\nX-Long: " .. ("y"):rep(2000) .. "\r\nContent-Length: 5000\r\n\r\n")
+  http:feed(body)
+  local status, _, content = http:result()
+  return status == 200 and content == body
+end
+
+local function tasks_work(client)
+  local arguments = { user = "alice" }
+  client:close_user_connections_async(arguments)
+  local cancelled = client:close_user_connections_async(arguments)
+  cancelled:cancel()
+  return expect("cancelled", pcall(cancelled.await, cancelled))
+    and client:close_user_connections_async(arguments):await().status == 204
 end
 
 return function(connection_string)
@@ -16,5 +36,7 @@ return function(connection_string)
     return response.status == 204
       and expect("service", pcall(client.add_connection_to_group, client, { group = "group", connection = "none" }))
       and expect("argument", pcall(client.close_user_connections, client, { user = "" }))
+      and codec_works()
+      and tasks_work(client)
   end
 end
