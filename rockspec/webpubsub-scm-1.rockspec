@@ -20,9 +20,10 @@ build = {
   modules = {
     ["webpubsub.core"] = {
       sources = {
-        "csrc/buffer.c", "csrc/call.c", "csrc/endpoint.c", "csrc/headers.c", "csrc/jwt.c", "csrc/lua_access.c",
-        "csrc/lua_args.c", "csrc/lua_call.c", "csrc/lua_client.c", "csrc/lua_core.c", "csrc/lua_json.c",
-        "csrc/lua_random.c", "csrc/lua_result.c", "csrc/operations.c", "csrc/request.c", "csrc/response.c",
+        "csrc/buffer.c", "csrc/call.c", "csrc/endpoint.c", "csrc/headers.c", "csrc/http1.c", "csrc/jwt.c",
+        "csrc/lua_access.c", "csrc/lua_args.c", "csrc/lua_call.c", "csrc/lua_client.c", "csrc/lua_core.c",
+        "csrc/lua_http1.c", "csrc/lua_json.c", "csrc/lua_random.c", "csrc/lua_result.c", "csrc/operations.c",
+        "csrc/request.c", "csrc/response.c",
       },
       defines = { "_POSIX_C_SOURCE=200809L" },
       libraries = { "crypto" },
@@ -30,8 +31,9 @@ build = {
     },
     ["webpubsub.curl"] = {
       sources = {
-        "csrc/buffer.c", "csrc/curl_engine.c", "csrc/curl_exchange.c", "csrc/curl_failure.c", "csrc/curl_profile.c",
-        "csrc/curl_request.c", "csrc/lua_curl.c",
+        "csrc/buffer.c", "csrc/curl_background.c", "csrc/curl_engine.c", "csrc/curl_exchange.c",
+        "csrc/curl_failure.c", "csrc/curl_handover.c", "csrc/curl_process.c", "csrc/curl_profile.c",
+        "csrc/curl_request.c", "csrc/curl_thread.c", "csrc/lua_curl.c", "csrc/lua_curl_thread.c",
       },
       defines = { "_POSIX_C_SOURCE=200809L" },
       libraries = { "curl", "pthread" },
@@ -58,6 +60,7 @@ build = {
     ["webpubsub.cli.webpubsub"] = "lua/webpubsub/cli/webpubsub.lua",
     ["webpubsub.client"] = "lua/webpubsub/client.lua",
     ["webpubsub.credential"] = "lua/webpubsub/credential.lua",
+    ["webpubsub.defer"] = "lua/webpubsub/defer.lua",
     ["webpubsub.driver"] = "lua/webpubsub/driver.lua",
     ["webpubsub.each"] = "lua/webpubsub/each.lua",
     ["webpubsub.emulator"] = "lua/webpubsub/emulator/init.lua",
@@ -87,9 +90,13 @@ build = {
     ["webpubsub.filter"] = "lua/webpubsub/filter.lua",
     ["webpubsub.help"] = "lua/webpubsub/help.lua",
     ["webpubsub.listing"] = "lua/webpubsub/listing.lua",
+    ["webpubsub.loops"] = "lua/webpubsub/loops.lua",
     ["webpubsub.policies"] = "lua/webpubsub/policies.lua",
     ["webpubsub.results"] = "lua/webpubsub/results.lua",
+    ["webpubsub.task"] = "lua/webpubsub/task.lua",
     ["webpubsub.transport.curl"] = "lua/webpubsub/transport/curl.lua",
+    ["webpubsub.transport.custom"] = "lua/webpubsub/transport/custom.lua",
+    ["webpubsub.transport.nginx"] = "lua/webpubsub/transport/nginx.lua",
   },
   install = {
     bin = { webpubsub = "lua/webpubsub/cli/webpubsub.lua" },

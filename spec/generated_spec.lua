@@ -51,6 +51,14 @@ describe("the annotations", function()
       annotated("Retry"))
   end)
 
+  it("know every argument of client_access_url and every option of each, and no others", function()
+    assert.are.same(accepted(project.read("csrc/lua_access.c"), "fields"), annotated("AccessArguments"))
+    local names = {}
+    local types = project.read("lua/webpubsub/each.lua"):match("option_types = {(.-)}")
+    for name in types:gmatch("([%w_]+) =") do names[#names + 1] = name end
+    assert.are.same(sorted(names), annotated("EachOptions"))
+  end)
+
   it("know every method of the client, and no others", function()
     local core = require("webpubsub.core")
     require("webpubsub.client")

@@ -2,6 +2,7 @@
 
 local core = require "webpubsub.core"
 local driver = require "webpubsub.driver"
+local task = require "webpubsub.task"
 
 local access = {}
 
@@ -29,7 +30,7 @@ function access.url(client, arguments)
   local url, token, client_type, lifetime = core.access(client, arguments, transport.wall())
   local call = prepare(client, arguments, lifetime, client_type)
   if not token then
-    local response, err = driver.run(call, core.extras(client), arguments)
+    local response, err = task.run(client, call, arguments)
     if not response then error(err, 0) end
     if response.is_error then return nil, response end
     token = response.token

@@ -29,6 +29,24 @@
 ---@field http2? boolean  use HTTP/2 where the server offers it; default true
 ---@field max_response_bytes? integer  of a body; default 1 MiB
 ---@field max_header_bytes? integer  of all headers of a response; default 64 KiB
+---@field transport? fun(request: webpubsub.TransportRequest): webpubsub.TransportResponse?, string?  sends in the
+---  library's stead; returns the response, or nil and why there is none
+---@field pool_size? integer  inside NGINX: connections of a worker, 1 to 10000; default 32
+---@field backlog? integer  inside NGINX: calls of a worker that wait for one of them, 0 to 100000; default 256
+---@field max_deferred? integer  inside NGINX: calls of a worker that `defer` queues, 1 to 100000; default 1000
+
+---@class webpubsub.TransportRequest
+---@field method string
+---@field url string  complete, escaped and signed: to be sent as it is
+---@field headers table<string, string>
+---@field body? string
+---@field timeout number  seconds
+---@field once boolean  fail rather than send it again
+
+---@class webpubsub.TransportResponse
+---@field status integer
+---@field headers? table<string, string|string[]>|string  or as lines that end with CR LF
+---@field body? string
 
 ---@class webpubsub.Context  for one call alone
 ---@field timeout? number  seconds for the whole call, waits included
@@ -136,6 +154,18 @@
 ---@field pages fun(self: webpubsub.Members): fun(members: webpubsub.Members): webpubsub.Page?, webpubsub.Members
 ---@overload fun(): webpubsub.Member?
 
+---@class webpubsub.Task  a call that does not wait
+---@field done fun(self: webpubsub.Task): boolean  is it over?
+---@field await fun(self: webpubsub.Task): webpubsub.Response  waits for the end; raises what the method itself would
+---@field cancel fun(self: webpubsub.Task)  withdraws it: it then ends with a `cancelled` error
+---@field on_done fun(self: webpubsub.Task, callback: fun(task: webpubsub.Task))  has the callback called at its end
+
+---@class webpubsub.QuestionTask : webpubsub.Task
+---@field await fun(self: webpubsub.QuestionTask): boolean, webpubsub.Response
+
+---@class webpubsub.PageTask : webpubsub.Task
+---@field await fun(self: webpubsub.PageTask): webpubsub.Page
+
 ---@class webpubsub.AccessArguments
 ---@field user? string
 ---@field roles? string[]  such as `webpubsub.sendToGroup.chat`
@@ -149,7 +179,6 @@
 ---@field on_result? fun(result: webpubsub.Result)  as each call finishes
 ---@field stop_on_error? boolean  begin no more calls after a failure; default false
 ---@field context? webpubsub.Context  of each call
----@field total? integer  how many items there are, where it is known
 
 ---@class webpubsub.Result
 ---@field index integer  of the item, from 1
@@ -167,6 +196,13 @@
 ---@field rate number  calls a second
 ---@field cancelled? boolean  by `context.cancel`
 ---@field interrupted? boolean  by Ctrl-C
+
+---@class webpubsub.DeferredCounts
+---@field queued integer  calls that are not over
+---@field sent integer  calls that succeeded
+---@field failed integer
+---@field dropped integer  calls that found the queue full, or the worker's end
+---@field last_error? string  of those that failed
 
 ---@class webpubsub.Client
 local client = {}
@@ -188,6 +224,42 @@ function client:client_access_url(arguments) end
 ---@return webpubsub.Summary
 function client:each(operation, items, options) end
 
+--- Lets the client's tasks go on.
+---@param seconds? number  to wait for one that can; 0, the default: not at all
+---@return integer count  how many went on
+function client:poll(seconds) end
+
+--- How many of the client's tasks are not over.
+---@return integer
+function client:pending() end
+
+--- For event loops: a descriptor that becomes readable when `poll(0)` has something to do.
+---@return integer
+function client:pollfd() end
+
+--- The events to wait for on that descriptor, as cqueues writes them.
+---@return string
+function client:events() end
+
+--- When `poll(0)` is due whatever the descriptor says.
+---@return number|nil seconds
+function client:timeout() end
+
+--- Has luv's loop drive the client's tasks; what it returns detaches it again.
+---@return { close: fun(self) }
+function client:attach_luv() end
+
+--- Inside NGINX, for phases that cannot wait (log, header and body filters): checks the arguments, queues the call and
+--- returns at once. A timer makes the queued calls, a few at a time; a worker that ends goes on for 5 seconds.
+---@param operation string  its name
+---@param arguments? table
+---@return boolean taken  false: the queue is full
+function client:defer(operation, arguments) end
+
+--- What became of the calls that were deferred in this worker.
+---@return webpubsub.DeferredCounts
+function client:deferred() end
+
 ---@class webpubsub.ServiceStatus
 ---@field context? webpubsub.Context
 
@@ -195,6 +267,11 @@ function client:each(operation, items, options) end
 ---@param arguments? webpubsub.ServiceStatus
 ---@return webpubsub.Response response
 function client:service_status(arguments) end
+
+--- The same as a task.
+---@param arguments? webpubsub.ServiceStatus
+---@return webpubsub.Task
+function client:service_status_async(arguments) end
 
 ---@class webpubsub.CloseAllConnections
 ---@field excluded? string[]  connection ids to leave out, matched exactly
@@ -205,6 +282,11 @@ function client:service_status(arguments) end
 ---@param arguments? webpubsub.CloseAllConnections
 ---@return webpubsub.Response response
 function client:close_all_connections(arguments) end
+
+--- The same as a task.
+---@param arguments? webpubsub.CloseAllConnections
+---@return webpubsub.Task
+function client:close_all_connections_async(arguments) end
 
 ---@class webpubsub.CloseUserConnections
 ---@field user string  the user's id
@@ -217,6 +299,11 @@ function client:close_all_connections(arguments) end
 ---@return webpubsub.Response response
 function client:close_user_connections(arguments) end
 
+--- The same as a task.
+---@param arguments webpubsub.CloseUserConnections
+---@return webpubsub.Task
+function client:close_user_connections_async(arguments) end
+
 ---@class webpubsub.CloseGroupConnections
 ---@field group string  the group's name, 1 to 1024 characters
 ---@field excluded? string[]  connection ids to leave out, matched exactly
@@ -228,6 +315,11 @@ function client:close_user_connections(arguments) end
 ---@return webpubsub.Response response
 function client:close_group_connections(arguments) end
 
+--- The same as a task.
+---@param arguments webpubsub.CloseGroupConnections
+---@return webpubsub.Task
+function client:close_group_connections_async(arguments) end
+
 ---@class webpubsub.CloseConnection
 ---@field connection string  the connection's id
 ---@field reason? string  why, told to the clients that are closed
@@ -237,6 +329,11 @@ function client:close_group_connections(arguments) end
 ---@param arguments webpubsub.CloseConnection
 ---@return webpubsub.Response response
 function client:close_connection(arguments) end
+
+--- The same as a task.
+---@param arguments webpubsub.CloseConnection
+---@return webpubsub.Task
+function client:close_connection_async(arguments) end
 
 ---@class webpubsub.ConnectionExists
 ---@field connection string  the connection's id
@@ -248,6 +345,11 @@ function client:close_connection(arguments) end
 ---@return webpubsub.Response response
 function client:connection_exists(arguments) end
 
+--- The same as a task.
+---@param arguments webpubsub.ConnectionExists
+---@return webpubsub.QuestionTask
+function client:connection_exists_async(arguments) end
+
 ---@class webpubsub.UserExists
 ---@field user string  the user's id
 ---@field context? webpubsub.Context
@@ -258,6 +360,11 @@ function client:connection_exists(arguments) end
 ---@return webpubsub.Response response
 function client:user_exists(arguments) end
 
+--- The same as a task.
+---@param arguments webpubsub.UserExists
+---@return webpubsub.QuestionTask
+function client:user_exists_async(arguments) end
+
 ---@class webpubsub.GroupExists
 ---@field group string  the group's name, 1 to 1024 characters
 ---@field context? webpubsub.Context
@@ -267,6 +374,11 @@ function client:user_exists(arguments) end
 ---@return boolean exists
 ---@return webpubsub.Response response
 function client:group_exists(arguments) end
+
+--- The same as a task.
+---@param arguments webpubsub.GroupExists
+---@return webpubsub.QuestionTask
+function client:group_exists_async(arguments) end
 
 ---@class webpubsub.SendToAll
 ---@field excluded? string[]  connection ids to leave out, matched exactly
@@ -282,6 +394,11 @@ function client:group_exists(arguments) end
 ---@return webpubsub.Response response
 function client:send_to_all(arguments) end
 
+--- The same as a task.
+---@param arguments webpubsub.SendToAll
+---@return webpubsub.Task
+function client:send_to_all_async(arguments) end
+
 ---@class webpubsub.SendToUser
 ---@field user string  the user's id
 ---@field filter? string  an OData expression that chooses the receivers
@@ -295,6 +412,11 @@ function client:send_to_all(arguments) end
 ---@param arguments webpubsub.SendToUser
 ---@return webpubsub.Response response
 function client:send_to_user(arguments) end
+
+--- The same as a task.
+---@param arguments webpubsub.SendToUser
+---@return webpubsub.Task
+function client:send_to_user_async(arguments) end
 
 ---@class webpubsub.SendToGroup
 ---@field group string  the group's name, 1 to 1024 characters
@@ -311,6 +433,11 @@ function client:send_to_user(arguments) end
 ---@return webpubsub.Response response
 function client:send_to_group(arguments) end
 
+--- The same as a task.
+---@param arguments webpubsub.SendToGroup
+---@return webpubsub.Task
+function client:send_to_group_async(arguments) end
+
 ---@class webpubsub.SendToConnection
 ---@field connection string  the connection's id
 ---@field ttl? integer  seconds the service may keep the message for a slow client, 0 to 300
@@ -324,6 +451,11 @@ function client:send_to_group(arguments) end
 ---@return webpubsub.Response response
 function client:send_to_connection(arguments) end
 
+--- The same as a task.
+---@param arguments webpubsub.SendToConnection
+---@return webpubsub.Task
+function client:send_to_connection_async(arguments) end
+
 ---@class webpubsub.AddConnectionToGroup
 ---@field group string  the group's name, 1 to 1024 characters
 ---@field connection string  the connection's id
@@ -333,6 +465,11 @@ function client:send_to_connection(arguments) end
 ---@param arguments webpubsub.AddConnectionToGroup
 ---@return webpubsub.Response response
 function client:add_connection_to_group(arguments) end
+
+--- The same as a task.
+---@param arguments webpubsub.AddConnectionToGroup
+---@return webpubsub.Task
+function client:add_connection_to_group_async(arguments) end
 
 ---@class webpubsub.RemoveConnectionFromGroup
 ---@field group string  the group's name, 1 to 1024 characters
@@ -344,6 +481,11 @@ function client:add_connection_to_group(arguments) end
 ---@return webpubsub.Response response
 function client:remove_connection_from_group(arguments) end
 
+--- The same as a task.
+---@param arguments webpubsub.RemoveConnectionFromGroup
+---@return webpubsub.Task
+function client:remove_connection_from_group_async(arguments) end
+
 ---@class webpubsub.RemoveConnectionFromAllGroups
 ---@field connection string  the connection's id
 ---@field context? webpubsub.Context
@@ -352,6 +494,11 @@ function client:remove_connection_from_group(arguments) end
 ---@param arguments webpubsub.RemoveConnectionFromAllGroups
 ---@return webpubsub.Response response
 function client:remove_connection_from_all_groups(arguments) end
+
+--- The same as a task.
+---@param arguments webpubsub.RemoveConnectionFromAllGroups
+---@return webpubsub.Task
+function client:remove_connection_from_all_groups_async(arguments) end
 
 ---@class webpubsub.AddUserToGroup
 ---@field user string  the user's id
@@ -363,6 +510,11 @@ function client:remove_connection_from_all_groups(arguments) end
 ---@return webpubsub.Response response
 function client:add_user_to_group(arguments) end
 
+--- The same as a task.
+---@param arguments webpubsub.AddUserToGroup
+---@return webpubsub.Task
+function client:add_user_to_group_async(arguments) end
+
 ---@class webpubsub.RemoveUserFromGroup
 ---@field user string  the user's id
 ---@field group string  the group's name, 1 to 1024 characters
@@ -373,6 +525,11 @@ function client:add_user_to_group(arguments) end
 ---@return webpubsub.Response response
 function client:remove_user_from_group(arguments) end
 
+--- The same as a task.
+---@param arguments webpubsub.RemoveUserFromGroup
+---@return webpubsub.Task
+function client:remove_user_from_group_async(arguments) end
+
 ---@class webpubsub.RemoveUserFromAllGroups
 ---@field user string  the user's id
 ---@field context? webpubsub.Context
@@ -381,6 +538,11 @@ function client:remove_user_from_group(arguments) end
 ---@param arguments webpubsub.RemoveUserFromAllGroups
 ---@return webpubsub.Response response
 function client:remove_user_from_all_groups(arguments) end
+
+--- The same as a task.
+---@param arguments webpubsub.RemoveUserFromAllGroups
+---@return webpubsub.Task
+function client:remove_user_from_all_groups_async(arguments) end
 
 ---@class webpubsub.AddConnectionsToGroups
 ---@field groups string[]  names of groups
@@ -392,6 +554,11 @@ function client:remove_user_from_all_groups(arguments) end
 ---@return webpubsub.Response response
 function client:add_connections_to_groups(arguments) end
 
+--- The same as a task.
+---@param arguments webpubsub.AddConnectionsToGroups
+---@return webpubsub.Task
+function client:add_connections_to_groups_async(arguments) end
+
 ---@class webpubsub.RemoveConnectionsFromGroups
 ---@field groups string[]  names of groups
 ---@field filter? string  an OData expression that chooses the connections; all of the hub without it
@@ -401,6 +568,11 @@ function client:add_connections_to_groups(arguments) end
 ---@param arguments webpubsub.RemoveConnectionsFromGroups
 ---@return webpubsub.Response response
 function client:remove_connections_from_groups(arguments) end
+
+--- The same as a task.
+---@param arguments webpubsub.RemoveConnectionsFromGroups
+---@return webpubsub.Task
+function client:remove_connections_from_groups_async(arguments) end
 
 ---@class webpubsub.ListConnectionsInGroup
 ---@field group string  the group's name, 1 to 1024 characters
@@ -414,6 +586,11 @@ function client:remove_connections_from_groups(arguments) end
 ---@return webpubsub.Members members
 function client:list_connections_in_group(arguments) end
 
+--- The same as a task.
+---@param arguments webpubsub.ListConnectionsInGroup
+---@return webpubsub.PageTask
+function client:list_connections_in_group_async(arguments) end
+
 ---@class webpubsub.GrantPermission
 ---@field permission "sendToGroup"|"joinLeaveGroup"  "sendToGroup" or "joinLeaveGroup"
 ---@field connection string  the connection's id
@@ -425,6 +602,11 @@ function client:list_connections_in_group(arguments) end
 ---@return webpubsub.Response response
 function client:grant_permission(arguments) end
 
+--- The same as a task.
+---@param arguments webpubsub.GrantPermission
+---@return webpubsub.Task
+function client:grant_permission_async(arguments) end
+
 ---@class webpubsub.RevokePermission
 ---@field permission "sendToGroup"|"joinLeaveGroup"  "sendToGroup" or "joinLeaveGroup"
 ---@field connection string  the connection's id
@@ -435,6 +617,11 @@ function client:grant_permission(arguments) end
 ---@param arguments webpubsub.RevokePermission
 ---@return webpubsub.Response response
 function client:revoke_permission(arguments) end
+
+--- The same as a task.
+---@param arguments webpubsub.RevokePermission
+---@return webpubsub.Task
+function client:revoke_permission_async(arguments) end
 
 ---@class webpubsub.CheckPermission
 ---@field permission "sendToGroup"|"joinLeaveGroup"  "sendToGroup" or "joinLeaveGroup"
@@ -448,6 +635,11 @@ function client:revoke_permission(arguments) end
 ---@return webpubsub.Response response
 function client:check_permission(arguments) end
 
+--- The same as a task.
+---@param arguments webpubsub.CheckPermission
+---@return webpubsub.QuestionTask
+function client:check_permission_async(arguments) end
+
 ---@class webpubsub.GenerateClientToken
 ---@field user? string  the user's id in the token
 ---@field roles? string[]  roles in the token, such as webpubsub.sendToGroup.chat
@@ -460,3 +652,8 @@ function client:check_permission(arguments) end
 ---@param arguments? webpubsub.GenerateClientToken
 ---@return webpubsub.Response response  with `token`
 function client:generate_client_token(arguments) end
+
+--- The same as a task.
+---@param arguments? webpubsub.GenerateClientToken
+---@return webpubsub.Task
+function client:generate_client_token_async(arguments) end

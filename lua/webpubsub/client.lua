@@ -3,13 +3,24 @@
 local access = require "webpubsub.access"
 local core = require "webpubsub.core"
 local credential = require "webpubsub.credential"
+local defer = require "webpubsub.defer"
 local driver = require "webpubsub.driver"
 local each = require "webpubsub.each"
 local listing = require "webpubsub.listing"
 local policies = require "webpubsub.policies"
+local task = require "webpubsub.task"
 require "webpubsub.results"
 
 local client = {}
+
+-- Cosockets inside NGINX, libcurl elsewhere; or whatever the application brings, with the clock of either.
+local function transport_for(self, options)
+  local nginx = rawget(_G, "ngx")
+  local name = nginx and nginx.socket and "nginx" or "curl"
+  local transport = require("webpubsub.transport." .. name).new(core.origin(self), options)
+  local send = core.field(options, "transport")
+  return send and require("webpubsub.transport.custom").new(send, core.origin(self), transport) or transport
+end
 
 --- Makes a client. Nothing is sent; every mistake in the options is raised here, as an `argument` error.
 ---@param options webpubsub.Options
@@ -22,7 +33,8 @@ function client.new(options)
   extras.logger = core.field(options, "logger")
   extras.log_ids = core.field(options, "log_ids")
   extras.get_token = get_token and credential.cached(get_token)
-  extras.transport = require("webpubsub.transport.curl").new(core.origin(self), options)
+  extras.max_deferred = core.field(options, "max_deferred")
+  extras.transport = transport_for(self, options)
   return self
 end
 
@@ -42,17 +54,26 @@ function decode.none(response)
 end
 
 function decode.exists(response)
-  if response.is_error then return nil, response end
-  response.exists = response.status ~= 404
-  return response.exists, response
+  return response.exists, response -- nil with no_throw, where the service refused to say
 end
 
 decode.token = decode.none
+decode.list = listing.page
 
 for _, operation in ipairs(core.operations()) do
   local name, returns = operation.name, decode[operation.result] -- a listing has a method of its own, see below
 
+  methods[name .. "_async"] = function(self, arguments)
+    local call = core.prepare(self, name, arguments)
+    return task.start(self, name, arguments, function(extras)
+      local response, err = driver.run(call, extras, arguments)
+      if not response then error(err, 0) end
+      return returns(response)
+    end)
+  end
+
   methods[name] = function(self, arguments)
+    if task.is_needed(self) then return methods[name .. "_async"](self, arguments):await() end
     local response, err = driver.perform(self, name, arguments)
     if not response then error(err, 0) end
     return returns(response)
@@ -62,5 +83,10 @@ end
 methods.list_connections_in_group = listing.new
 methods.client_access_url = access.url
 methods.each = each.run
+methods.defer, methods.deferred = defer.run, defer.counts
+
+methods.poll, methods.pending = task.poll, task.pending
+methods.pollfd, methods.events, methods.timeout = task.pollfd, task.events, task.timeout
+methods.attach_luv = task.attach_luv
 
 return client

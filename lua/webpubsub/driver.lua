@@ -2,9 +2,10 @@
 -- classifiers, the logger) between two steps and has the transport do the waiting and sending.
 --
 -- A transport is a table of functions: `now()` (seconds of a steady clock), `wall()` (seconds since the epoch),
--- `sleep(seconds, cancelled)`, which may wake early, and `exchange(method, target, headers, body, seconds, cancelled,
--- once)`, which returns status, header block and body, or nil with the kind, code and message of a failure; with `once`
--- the request must not reach the server twice.
+-- `sleep(seconds, cancelled)`, which may wake early, and may return the kind, code and message of a failure that ends
+-- the call, and `exchange(method, target, headers, body, seconds, cancelled, once)`, which returns status, header block
+-- and body, or nil with the kind, code and message of a failure; with `once` the request must not reach the server
+-- twice.
 
 local core = require "webpubsub.core"
 local credential = require "webpubsub.credential"
@@ -15,12 +16,15 @@ local driver = {}
 
 -- Everything one call needs that outlives a step.
 local function new_run(call, extras, arguments)
-  local run = { call = call, transport = extras.transport, get_token = extras.get_token, policies = extras.policies }
+  local run = {
+    call = call, transport = extras.transport, get_token = extras.get_token, policies = extras.policies,
+    cancelled = extras.cancelled, -- a task's, which asks the context's as well
+  }
   local context = arguments and core.field(arguments, "context")
   if context then
     run.policies = policies.join(run.policies, policies.check(core.field(context, "policies"), call:operation()))
     run.classify = core.field(context, "classify")
-    run.cancelled = core.field(context, "cancel")
+    run.cancelled = run.cancelled or core.field(context, "cancel")
     run.no_throw = core.field(context, "no_throw")
   end
   if extras.logger then
@@ -82,28 +86,34 @@ local function wait(run)
   if run.log then run.log:retry() end
   local step = "wait"
   while step == "wait" do -- again, where the transport woke early
-    transport.sleep(call:seconds(), run.cancelled)
-    step = withdrawn(run) and withdraw(run) or call:resume(transport.now())
+    local kind, code, message = transport.sleep(call:seconds(), run.cancelled)
+    step = kind and fail(run, kind, code, message) or withdrawn(run) and withdraw(run) or call:resume(transport.now())
   end
   return step
 end
 
 local actions = { token = authorize, send = send, wait = wait }
 
---- Runs a prepared call to its end.
----@return table|nil response
----@return table|nil error
-function driver.run(call, extras, arguments)
-  local run = new_run(call, extras, arguments)
+local function finish(run)
+  local call = run.call
   if run.policies then policies.apply(run.policies.per_call, call) end
   local step = call:begin(run.transport.now())
   while step ~= "done" do
     step = withdrawn(run) and withdraw(run) or actions[step](run)
   end
   local response, err = call:result(run.no_throw)
-  local failure = err or response.error -- the latter with no_throw
-  if run.log and failure then run.log:error(failure) end
+  if run.log then
+    local failure = err or response.error -- the latter with no_throw
+    if failure then run.log:error(failure) end
+  end
   return response, err
+end
+
+--- Runs a prepared call to its end.
+---@return table|nil response
+---@return table|nil error
+function driver.run(call, extras, arguments)
+  return finish(new_run(call, extras, arguments))
 end
 
 --- Prepares a call for a method that is no operation itself: what is wrong with its arguments is that method's error.
@@ -123,11 +133,9 @@ function driver.perform(client, name, arguments)
   local extras = core.extras(client, name)
   local spare = extras.spare
   extras.spare = nil
-  local call = core.prepare(client, name, arguments, spare)
-  local response, err = driver.run(call, extras, arguments)
-  if not (extras.logger or extras.policies or arguments and core.field(arguments, "context")) then
-    extras.spare = call
-  end
+  local run = new_run(core.prepare(client, name, arguments, spare), extras, arguments)
+  local response, err = finish(run)
+  if not (run.policies or run.log) then extras.spare = run.call end
   return response, err
 end
 

@@ -286,6 +286,10 @@ end
 function each.run(client, operation, items, options)
   options = options or {}
   local transport = core.extras(client, "each").transport
+  if not transport.start then
+    refuse("client", "unsupported", "each needs libcurl; inside NGINX, or with a transport of your own, make the calls "
+      .. "one by one, or in threads of NGINX (ngx.thread.spawn)")
+  end
   local concurrency = check_options(options)
   check_context(client, options.context)
   local run = {

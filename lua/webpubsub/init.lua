@@ -8,10 +8,12 @@ local client = require "webpubsub.client"
 local core = require "webpubsub.core"
 local filter = require "webpubsub.filter"
 local help = require "webpubsub.help"
+local task = require "webpubsub.task"
 
 return {
   new = client.new,
   filter = filter,
+  gather = task.gather,
   help = help.print,
   version = core.version,
   api_version = core.api_version,

@@ -1,7 +1,7 @@
 --- The connections of a group, fetched page by page as they are asked for.
 
 local core = require "webpubsub.core"
-local driver = require "webpubsub.driver"
+local task = require "webpubsub.task"
 
 local listing = {}
 
@@ -42,7 +42,7 @@ end
 local function fetch(self)
   local call = prepare(self)
   local url = call:url()
-  local response, err = driver.run(call, core.extras(self.client), self.arguments)
+  local response, err = task.run(self.client, call, self.arguments)
   if not response then error(err, 0) end
   local page = listing.page(response)
   if response.is_error then -- with no_throw

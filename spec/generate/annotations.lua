@@ -40,6 +40,10 @@ local returns = {
   list = { "webpubsub.Members members" },
 }
 
+local task_classes = {
+  none = "webpubsub.Task", token = "webpubsub.Task", exists = "webpubsub.QuestionTask", list = "webpubsub.PageTask",
+}
+
 local function describe(operation)
   local lines, needs_arguments = {}, false
   local function add(format, ...) lines[#lines + 1] = format:format(...) end
@@ -55,6 +59,10 @@ local function describe(operation)
   add(parameter)
   for _, value in ipairs(returns[operation.result]) do add("---@return %s", value) end
   add("function client:%s(arguments) end", operation.name)
+  add("\n--- The same as a task.")
+  add(parameter)
+  add("---@return %s", task_classes[operation.result])
+  add("function client:%s_async(arguments) end", operation.name)
   return table.concat(lines, "\n")
 end
 

@@ -28,6 +28,24 @@ return [[
 ---@field http2? boolean  use HTTP/2 where the server offers it; default true
 ---@field max_response_bytes? integer  of a body; default 1 MiB
 ---@field max_header_bytes? integer  of all headers of a response; default 64 KiB
+---@field transport? fun(request: webpubsub.TransportRequest): webpubsub.TransportResponse?, string?  sends in the
+---  library's stead; returns the response, or nil and why there is none
+---@field pool_size? integer  inside NGINX: connections of a worker, 1 to 10000; default 32
+---@field backlog? integer  inside NGINX: calls of a worker that wait for one of them, 0 to 100000; default 256
+---@field max_deferred? integer  inside NGINX: calls of a worker that `defer` queues, 1 to 100000; default 1000
+
+---@class webpubsub.TransportRequest
+---@field method string
+---@field url string  complete, escaped and signed: to be sent as it is
+---@field headers table<string, string>
+---@field body? string
+---@field timeout number  seconds
+---@field once boolean  fail rather than send it again
+
+---@class webpubsub.TransportResponse
+---@field status integer
+---@field headers? table<string, string|string[]>|string  or as lines that end with CR LF
+---@field body? string
 
 ---@class webpubsub.Context  for one call alone
 ---@field timeout? number  seconds for the whole call, waits included
@@ -135,6 +153,18 @@ return [[
 ---@field pages fun(self: webpubsub.Members): fun(members: webpubsub.Members): webpubsub.Page?, webpubsub.Members
 ---@overload fun(): webpubsub.Member?
 
+---@class webpubsub.Task  a call that does not wait
+---@field done fun(self: webpubsub.Task): boolean  is it over?
+---@field await fun(self: webpubsub.Task): webpubsub.Response  waits for the end; raises what the method itself would
+---@field cancel fun(self: webpubsub.Task)  withdraws it: it then ends with a `cancelled` error
+---@field on_done fun(self: webpubsub.Task, callback: fun(task: webpubsub.Task))  has the callback called at its end
+
+---@class webpubsub.QuestionTask : webpubsub.Task
+---@field await fun(self: webpubsub.QuestionTask): boolean, webpubsub.Response
+
+---@class webpubsub.PageTask : webpubsub.Task
+---@field await fun(self: webpubsub.PageTask): webpubsub.Page
+
 ---@class webpubsub.AccessArguments
 ---@field user? string
 ---@field roles? string[]  such as `webpubsub.sendToGroup.chat`
@@ -148,7 +178,6 @@ return [[
 ---@field on_result? fun(result: webpubsub.Result)  as each call finishes
 ---@field stop_on_error? boolean  begin no more calls after a failure; default false
 ---@field context? webpubsub.Context  of each call
----@field total? integer  how many items there are, where it is known
 
 ---@class webpubsub.Result
 ---@field index integer  of the item, from 1
@@ -166,6 +195,13 @@ return [[
 ---@field rate number  calls a second
 ---@field cancelled? boolean  by `context.cancel`
 ---@field interrupted? boolean  by Ctrl-C
+
+---@class webpubsub.DeferredCounts
+---@field queued integer  calls that are not over
+---@field sent integer  calls that succeeded
+---@field failed integer
+---@field dropped integer  calls that found the queue full, or the worker's end
+---@field last_error? string  of those that failed
 
 ---@class webpubsub.Client
 local client = {}
@@ -186,4 +222,40 @@ function client:client_access_url(arguments) end
 ---@param options? webpubsub.EachOptions
 ---@return webpubsub.Summary
 function client:each(operation, items, options) end
+
+--- Lets the client's tasks go on.
+---@param seconds? number  to wait for one that can; 0, the default: not at all
+---@return integer count  how many went on
+function client:poll(seconds) end
+
+--- How many of the client's tasks are not over.
+---@return integer
+function client:pending() end
+
+--- For event loops: a descriptor that becomes readable when `poll(0)` has something to do.
+---@return integer
+function client:pollfd() end
+
+--- The events to wait for on that descriptor, as cqueues writes them.
+---@return string
+function client:events() end
+
+--- When `poll(0)` is due whatever the descriptor says.
+---@return number|nil seconds
+function client:timeout() end
+
+--- Has luv's loop drive the client's tasks; what it returns detaches it again.
+---@return { close: fun(self) }
+function client:attach_luv() end
+
+--- Inside NGINX, for phases that cannot wait (log, header and body filters): checks the arguments, queues the call and
+--- returns at once. A timer makes the queued calls, a few at a time; a worker that ends goes on for 5 seconds.
+---@param operation string  its name
+---@param arguments? table
+---@return boolean taken  false: the queue is full
+function client:defer(operation, arguments) end
+
+--- What became of the calls that were deferred in this worker.
+---@return webpubsub.DeferredCounts
+function client:deferred() end
 ]]

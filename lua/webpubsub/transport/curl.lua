@@ -39,6 +39,10 @@ function transport.new(origin, options)
     return curl.start(profile, method, target, headers, body, seconds, once)
   end
 
+  local function submit(method, target, headers, body, seconds, once)
+    return curl.background():submit(profile, method, target, headers, body, seconds, once)
+  end
+
   local spent -- one exchange object serves one call after the other
 
   local function exchange(method, target, headers, body, seconds, cancelled, once)
@@ -55,7 +59,12 @@ function transport.new(origin, options)
     return status, received, content, message
   end
 
-  return { now = curl.now, wall = curl.time, sleep = sleep, start = start, exchange = exchange }
+  return {
+    now = curl.now, wall = curl.time, sleep = sleep, exchange = exchange,
+    start = start,                -- for many calls in one thread: see each.lua
+    submit = submit,              -- for tasks: see task.lua
+    background = curl.background,
+  }
 end
 
 return transport

@@ -19,7 +19,7 @@ for _, operation in ipairs(core.operations()) do
   local names = {}
   for _, parameter in ipairs(operation.parameters) do names[#names + 1] = parameter.name end
   names[#names + 1] = "context"
-  arguments_of[operation.name] = names
+  arguments_of[operation.name], arguments_of[operation.name .. "_async"] = names, names
 end
 
 local keywords = {}

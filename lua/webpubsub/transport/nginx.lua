@@ -1,0 +1,314 @@
+--- The transport inside NGINX (OpenResty, ngx_lua): the core's HTTP/1.1 codec over cosockets, which hold up the request
+--- that made the call and no other. libcurl is not loaded.
+
+-- luacheck: read globals ngx
+
+local core = require "webpubsub.core"
+
+local nginx = {}
+
+local DEFAULT_CONNECT_TIMEOUT = 5                       -- seconds
+local DEFAULT_POOL_SIZE, DEFAULT_BACKLOG = 32, 256      -- cold TLS handshakes of more at once would stall the worker
+local IDLE_MILLISECONDS = 30000                         -- that a connection is kept for the next call
+local LONGEST_READ = 65536                              -- bytes
+
+-- Seconds between two looks at the caller's `cancel`, and while a call waits at whether the worker shuts down.
+local CANCEL_SLICE, EXIT_SLICE = 0.05, 0.5
+
+-- ---------------------------------------------------------------- where calls can be made
+
+-- NGINX runs these phases to their end without going back to its loop. The value says what else is to be done.
+local DEFER = "use client:defer(operation, arguments), which makes the call soon after"
+local LATER = "make the call in a later phase, or in a timer"
+local without_io = {
+  init = LATER, exit_worker = "there is no later phase", init_worker = DEFER, set = DEFER, header_filter = DEFER,
+  body_filter = DEFER, balancer = DEFER, log = DEFER, ssl_session_store = DEFER,
+}
+
+local function check_phase()
+  local phase = ngx.get_phase()
+  local instead = without_io[phase]
+  if instead then
+    core.raise("argument", "phase", ("NGINX allows no calls in its phase %s; %s"):format(phase, instead))
+  end
+end
+
+-- ---------------------------------------------------------------- one exchange
+
+-- One request and its response, on one connection after the other: `self.transport` sends within `self.seconds`, that
+-- is by `self.deadline`.
+local exchange = {}
+exchange.__index = exchange
+
+local function failure(kind, code, message)
+  return { kind = kind, code = code, message = message }
+end
+
+function exchange:timed_out()
+  return failure("timeout", "attempt_timeout", ("%s: no complete response within %g s"):format(
+    self.transport.authority, self.seconds))
+end
+
+-- On a connection that was kept and brought nothing: the server has most likely closed it long before.
+function exchange:broken(problem)
+  local received = self.http:received()
+  local result = failure("transport", "closed", ("%s: the connection was closed %s (%s)"):format(
+    self.transport.authority, received and "in the middle of the response" or "before any answer",
+    (problem:gsub("%c", " "))))
+  result.stale = self.reused and not received
+  return result
+end
+
+local TRUST = "its certificate is not trusted; NGINX needs the directive lua_ssl_trusted_certificate with the "
+  .. "authority that signed it, such as lua_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;"
+
+-- What NGINX says when no connection comes about; the first pattern that is found decides.
+local connect_failures = {
+  { "no resolver defined", "argument", "resolver",
+    "NGINX needs the directive resolver to find addresses, such as resolver 127.0.0.53;" },
+  { "could not be resolved", "transport", "resolve", "its name could not be resolved" },
+  { "too many waiting connect", "transport", "busy",
+    "too many calls wait for a connection; raise pool_size or backlog" },
+  { "certificate host mismatch", "transport", "certificate",
+    "its certificate is for another name; the endpoint must name the host as the certificate does" },
+  { "^9: ", "transport", "certificate", "its certificate is not valid yet" },
+  { "^10: ", "transport", "certificate", "its certificate has expired" },
+  { "^22: ", "transport", "certificate",
+    "its certificate's chain is longer than the directive lua_ssl_verify_depth allows; raise it" },
+  { "handshake failed", "transport", "tls", "no TLS session could be agreed on; check that the port speaks TLS" },
+  { "^%d+: ", "transport", "certificate", TRUST },
+  { "^refused$", "transport", "certificate", "its certificate is not valid yet, has expired, is for another name, or "
+    .. "is not trusted, for which NGINX needs the directive lua_ssl_trusted_certificate" },
+  { "handshake", "transport", "tls", "no TLS session could be agreed on; check that the port speaks TLS" },
+  { "", "transport", "connect", "no connection could be made" },
+}
+
+local function connect_failure(authority, problem)
+  problem = problem:gsub("%c", " ")
+  for _, entry in ipairs(connect_failures) do
+    if problem:find(entry[1]) then
+      return failure(entry[2], entry[3], ("%s: %s (%s)"):format(authority, entry[4], problem))
+    end
+  end
+end
+
+local function set_timeout(socket, seconds)
+  socket:settimeout(math.max(1, math.ceil(seconds * 1000)))
+end
+
+local function handshake(transport, socket)
+  if transport.certificate then
+    local ok, problem = socket:setclientcert(transport.certificate, transport.private_key)
+    if not ok then return nil, problem end
+  end
+  -- lua-resty-core 0.1.25 raises for a refused certificate if the server was so quick that NGINX need not wait for it.
+  local ok, session, problem = pcall(socket.sslhandshake, socket, transport.session, transport.host, true)
+  if not ok and not tostring(session):find("assertion failed!", 1, true) then error(session, 0) end
+  transport.session = ok and session or nil
+  return transport.session, ok and problem or "refused"
+end
+
+-- A connection, from the pool or new; nil and the failure.
+function exchange:connect()
+  local transport = self.transport
+  local started = core.now()
+  local seconds = math.min(transport.connect_timeout, self.deadline - started)
+  local socket = ngx.socket.tcp()
+  set_timeout(socket, seconds)
+  local ok, problem = socket:connect(transport.host, transport.port, transport.pool)
+  self.reused = ok and socket:getreusedtimes() > 0
+  if ok and transport.secure and not self.reused then
+    set_timeout(socket, started + seconds - core.now())
+    ok, problem = handshake(transport, socket)
+  end
+  if ok then return socket end
+  socket:close()
+  if problem == "timeout" then
+    return nil, failure("timeout", "connect_timeout", ("%s: not connected within %g s"):format(transport.authority,
+      seconds))
+  end
+  return nil, connect_failure(transport.authority, problem)
+end
+
+function exchange:send(socket, bytes)
+  set_timeout(socket, self.deadline - core.now())
+  local sent, problem = socket:send(bytes)
+  if not sent then return problem == "timeout" and self:timed_out() or self:broken(problem) end
+end
+
+-- Reads until the response is whole, or returns the failure.
+function exchange:receive(socket)
+  local http = self.http
+  local done, kind, code, message = false, nil, nil, nil
+  while done == false do
+    local seconds = self.deadline - core.now()
+    if seconds <= 0 then return self:timed_out() end
+    set_timeout(socket, seconds)
+    local bytes, problem = socket:receiveany(LONGEST_READ)
+    if bytes then
+      done, kind, code, message = http:feed(bytes)
+    elseif problem == "timeout" then
+      return self:timed_out()
+    elseif problem ~= "closed" or not http:finish() then
+      return self:broken(problem)
+    else
+      done = true
+    end
+  end
+  if not done then return failure(kind, code, ("%s: %s"):format(self.transport.authority, message)) end
+end
+
+-- Returns status, header block and body, or nil and the failure.
+function exchange:attempt(bytes)
+  local socket, problem = self:connect()
+  if not socket then return nil, problem end
+  problem = self:send(socket, bytes) or self:receive(socket)
+  if problem then
+    socket:close()
+    return nil, problem
+  end
+  local status, headers, body, keep_alive = self.http:result()
+  if not (keep_alive and socket:setkeepalive(IDLE_MILLISECONDS)) then socket:close() end
+  return status, headers, body
+end
+
+-- The exchange within `seconds`: status, header block and body, or nil, kind, code and message. What died with a kept
+-- connection is sent again, once; the server may have seen it, so not with `once`.
+local function perform(transport, method, target, headers, body, seconds, once)
+  local http = table.remove(transport.spare) or core.http1(transport.max_header_bytes, transport.max_response_bytes)
+  local self = setmetatable({
+    transport = transport, http = http, seconds = seconds, deadline = core.now() + seconds,
+  }, exchange)
+  local status, received, content = self:attempt(http:request(method, target, transport.authority, headers, body))
+  if not status and received.stale and not once then
+    transport.counts.resent = transport.counts.resent + 1
+    status, received, content = self:attempt(http:request(method, target, transport.authority, headers, body))
+  end
+  http:clear()
+  if #transport.spare < transport.pool.pool_size then transport.spare[#transport.spare + 1] = http end
+  if status then return status, received, content end
+  return nil, received.kind, received.code, received.message
+end
+
+-- ---------------------------------------------------------------- withdrawing
+
+local WITHDRAWN = {}
+
+local function watch(cancelled)
+  repeat ngx.sleep(CANCEL_SLICE) until cancelled()
+  return WITHDRAWN
+end
+
+-- The exchange in a thread of its own, for a read that waits cannot be asked to stop. NGINX closes its connection.
+local function perform_unless(cancelled, ...)
+  local worker, watcher = ngx.thread.spawn(perform, ...), ngx.thread.spawn(watch, cancelled)
+  local ok, status, headers, body, message = ngx.thread.wait(worker, watcher)
+  ngx.thread.kill(worker)
+  ngx.thread.kill(watcher)
+  if not ok then error(status, 0) end
+  if status == WITHDRAWN then return nil, "cancelled", "cancelled", "the call was cancelled" end
+  return status, headers, body, message
+end
+
+-- ---------------------------------------------------------------- the options
+
+local function refuse(argument, message)
+  core.raise("argument", "invalid", message, argument, "new")
+end
+
+-- What NGINX decides by its own directives, or its cosockets cannot do, would be left out in silence.
+local function refuse_unusable(options)
+  if core.field(options, "ca_file") then
+    refuse("ca_file", "ca_file has no effect in NGINX; use the directive lua_ssl_trusted_certificate")
+  end
+  if core.field(options, "proxy") then
+    refuse("proxy", "proxy cannot be used in NGINX; reverse_proxy can")
+  end
+  if core.field(options, "client_key_password") then
+    refuse("client_key_password", "client_key_password cannot be used in NGINX; the file must hold the key decrypted")
+  end
+end
+
+local function read_file(name, path)
+  local file, problem = io.open(path, "rb")
+  if not file then refuse(name, ("%s cannot be read: %s"):format(name, problem)) end
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+-- Sets the certificate and its key; returns what tells them from others.
+local function read_client_certificate(self, options)
+  local path = core.field(options, "client_cert")
+  if not path then return "" end
+  local ssl = require "ngx.ssl"
+  local pem = read_file("client_cert", path)
+  local key = read_file("client_key", core.field(options, "client_key") or path)
+  local problem
+  self.certificate, problem = ssl.parse_pem_cert(pem)
+  if not self.certificate then refuse("client_cert", "client_cert is no PEM certificate: " .. problem) end
+  self.private_key, problem = ssl.parse_pem_priv_key(key)
+  if not self.private_key then refuse("client_key", "client_key is no PEM key: " .. problem) end
+  return ngx.md5(pem .. key)
+end
+
+-- A connection is handed over unchecked to whoever names its pool, so the name holds all that was checked.
+local function pool_of(self, scheme, identity, options)
+  return {
+    pool = table.concat({ "webpubsub", scheme, self.host, self.port, "verified", identity }, "|"),
+    pool_size = core.field(options, "pool_size") or DEFAULT_POOL_SIZE,
+    backlog = core.field(options, "backlog") or DEFAULT_BACKLOG,
+  }
+end
+
+--- A transport that sends to `origin`.
+---@param origin string  scheme, host and port
+---@param options webpubsub.Options
+function nginx.new(origin, options)
+  refuse_unusable(options)
+  local scheme, authority = origin:match("^(%a+)://(.*)$")
+  local host, port = authority:match("^(.*):(%d+)$")
+  local self = {
+    authority = authority,
+    secure = scheme == "https",
+    host = host or authority,
+    port = tonumber(port) or scheme == "https" and 443 or 80,
+    connect_timeout = core.field(options, "connect_timeout") or DEFAULT_CONNECT_TIMEOUT,
+    max_header_bytes = core.field(options, "max_header_bytes"),
+    max_response_bytes = core.field(options, "max_response_bytes"),
+    spare = {}, -- codecs that are not in use
+    counts = { resent = 0 },
+  }
+  self.pool = pool_of(self, scheme, self.secure and read_client_certificate(self, options) or "", options)
+  self.spare[1] = core.http1(self.max_header_bytes, self.max_response_bytes) -- raises what is wrong with the limits
+
+  local function guarded(method, target, headers, body, seconds, cancelled, once)
+    check_phase()
+    local status, received, content, message
+    if cancelled then
+      status, received, content, message =
+        perform_unless(cancelled, self, method, target, headers, body, seconds, once)
+    else
+      status, received, content, message = perform(self, method, target, headers, body, seconds, once)
+    end
+    if received == "argument" then core.raise(received, content, message) end -- the configuration's fault
+    return status, received, content, message
+  end
+
+  return { now = core.now, wall = ngx.now, sleep = nginx.sleep, exchange = guarded, counts = self.counts }
+end
+
+--- Lets time pass. A worker that shuts down does not wait for a call's next attempt: then the failure that ends the
+--- call is returned.
+function nginx.sleep(seconds, cancelled)
+  local wake = core.now() + seconds
+  while seconds > 0 and not (cancelled and cancelled()) do
+    if ngx.worker.exiting() then
+      return "cancelled", "exiting", "the NGINX worker shuts down, and the call does not wait for its next attempt"
+    end
+    ngx.sleep(math.min(seconds, cancelled and CANCEL_SLICE or EXIT_SLICE))
+    seconds = wake - core.now()
+  end
+end
+
+return nginx

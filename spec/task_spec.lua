@@ -1,0 +1,231 @@
+require("webpubsub.client") -- gives every client its methods
+local driven = require("spec.support.driven")
+local task = require("webpubsub.task")
+
+--- Gives a scripted transport a background thread that finishes an exchange when it is told to.
+local function with_background(transport)
+  local finished, submitted = {}, {}
+  local background = { waits = {} }
+
+  function background.next() return table.remove(finished, 1) end
+  function background.fd() return 42 end
+  function background.wait(_, seconds)
+    background.waits[#background.waits + 1] = seconds
+    transport.advance(seconds)
+  end
+
+  --- Ends the oldest exchange that is under way.
+  function background.finish()
+    finished[#finished + 1] = table.remove(submitted, 1)
+  end
+
+  function background.under_way() return #submitted end
+
+  function transport.background() return background end
+  function transport.submit(...)
+    local request = { ... }
+    local exchange = { cancelled = false }
+    function exchange:cancel()
+      self.cancelled = true
+      for index, other in ipairs(submitted) do
+        if other == self then finished[#finished + 1] = table.remove(submitted, index) end
+      end
+    end
+    function exchange:result()
+      if self.cancelled then return nil, "cancelled", "cancelled", "the exchange was cancelled" end
+      return transport.exchange(request[1], request[2], request[3], request[4], request[5], nil, request[6])
+    end
+    submitted[#submitted + 1] = exchange
+    return exchange
+  end
+  return background
+end
+
+local function client_with(answers, options)
+  local client, transport = driven.client(answers, options)
+  return client, transport, with_background(transport)
+end
+
+local function close(client, context)
+  return client:close_user_connections_async { user = "alice", context = context }
+end
+
+describe("a task", function()
+  it("is under way until a poll finds its exchange finished", function()
+    local client, _, background = client_with { { status = 204 } }
+    local running = close(client)
+    assert.are.same({ false, 1, 1 }, { running:done(), client:pending(), background.under_way() })
+    assert.are.equal(0, client:poll(0))
+    background.finish()
+    assert.are.equal(1, client:poll(0))
+    assert.are.same({ true, 0 }, { running:done(), client:pending() })
+    assert.are.equal(204, running:await().status)
+  end)
+
+  it("refuses bad arguments at once, before there is a task", function()
+    local client = client_with {}
+    local ok, err = pcall(client.close_user_connections_async, client, { user = "" })
+    assert.are.same({ false, "argument", "empty" }, { ok, err.kind, err.code })
+    assert.are.equal(0, client:pending())
+  end)
+
+  it("raises from await what the method would raise, each time", function()
+    local client, _, background = client_with { { status = 404, body = '{"code":"Gone","message":"no"}' } }
+    local running = close(client)
+    background.finish()
+    for _ = 1, 2 do
+      local ok, err = pcall(running.await, running)
+      assert.are.same({ false, "service", "Gone" }, { ok, err.kind, err.code })
+    end
+  end)
+
+  it("returns all that the method returns", function()
+    local client, _, background = client_with { { status = 404 } }
+    local running = client:user_exists_async { user = "bob" }
+    background.finish()
+    local exists, response = running:await()
+    assert.are.same({ false, 404 }, { exists, response.status })
+  end)
+
+  it("waits for a retry without a thread and without a tick", function()
+    local client, transport, background = client_with { { status = 503 }, { status = 204 } }
+    local running = close(client, { retry = { delay = 2, jitter = 0 } })
+    background.finish()
+    client:poll(0)
+    assert.are.same({ false, 0, 2 }, { running:done(), background.under_way(), client:timeout() })
+    transport.advance(1.5)
+    assert.are.same({ 0, 0 }, { client:poll(0), background.under_way() })
+    transport.advance(0.5)
+    assert.are.same({ 1, 1 }, { client:poll(0), background.under_way() })
+    background.finish()
+    assert.are.equal(2, running:await().attempts)
+  end)
+
+  it("is driven by await, which waits no longer than the next wake", function()
+    local client, _, background = client_with { { status = 503 }, { status = 204 } }
+    local running = close(client, { retry = { delay = 0.01, jitter = 0 } })
+    background.finish()
+    client:poll(0)
+    client:poll(60)
+    assert.is_true(math.abs(background.waits[1] - 0.01) < 1e-6)
+    background.finish()
+    assert.are.equal(204, running:await().status)
+  end)
+
+  it("keeps tasks apart that are under way together", function()
+    local client, _, background = client_with { { status = 204 }, { status = 404 }, { status = 204 } }
+    local list = { close(client), client:close_connection_async { connection = "x" }, close(client) }
+    for _ = 1, 3 do background.finish() end
+    local values, errors = task.gather(list)
+    assert.are.same({ 204, 204 }, { values[1].status, values[3].status })
+    assert.are.equal(404, errors[2].status)
+    assert.is_nil(errors[1])
+  end)
+end)
+
+describe("cancelling a task", function()
+  it("withdraws the exchange", function()
+    local client, _, background = client_with {}
+    local running = close(client)
+    running:cancel()
+    assert.are.equal(0, background.under_way())
+    client:poll(0)
+    local ok, err = pcall(running.await, running)
+    assert.are.same({ false, "cancelled" }, { ok, err.kind })
+    assert.are.equal(0, client:pending())
+  end)
+
+  it("ends a wait for a retry", function()
+    local client, _, background = client_with { { status = 503 } }
+    local running = close(client, { retry = { delay = 30, jitter = 0 } })
+    background.finish()
+    client:poll(0)
+    running:cancel()
+    client:poll(0)
+    local ok, err = pcall(running.await, running)
+    assert.are.same({ false, "cancelled", true }, { ok, err.kind, running:done() })
+  end)
+
+  it("does nothing to one that is over", function()
+    local client, _, background = client_with { { status = 204 } }
+    local running = close(client)
+    background.finish()
+    client:poll(0)
+    running:cancel()
+    assert.are.equal(204, running:await().status)
+  end)
+
+  it("may be asked for by the context", function()
+    local stop = false
+    local client = client_with {}
+    local running = close(client, { cancel = function() return stop end })
+    assert.are.equal(0, client:poll(0))
+    assert.is_true(client:timeout() > 0)
+    stop = true
+    client:poll(0)
+    local ok, err = pcall(running.await, running)
+    assert.are.same({ false, "cancelled" }, { ok, err.kind })
+  end)
+end)
+
+describe("on_done", function()
+  it("is called once, from the poll in which the task ends", function()
+    local client, _, background = client_with { { status = 204 } }
+    local seen = {}
+    local running = close(client)
+    running:on_done(function(which) seen[#seen + 1] = which end)
+    background.finish()
+    assert.are.equal(0, #seen)
+    client:poll(0)
+    client:poll(0)
+    assert.are.same({ 1, true }, { #seen, seen[1] == running })
+  end)
+
+  it("is called at once where the task is over", function()
+    local client, _, background = client_with { { status = 204 } }
+    local running, called = close(client), false
+    background.finish()
+    client:poll(0)
+    running:on_done(function() called = true end)
+    assert.is_true(called)
+  end)
+end)
+
+describe("polling", function()
+  it("costs nothing where there are no tasks", function()
+    local client = client_with {}
+    assert.are.same({ 0, 0 }, { client:poll(0), client:poll(10) })
+  end)
+
+  it("leaves work for the next tick when there is much of it", function()
+    local answers = {}
+    for index = 1, 200 do answers[index] = { status = 204, takes = 0.0001 } end
+    local client, _, background = client_with(answers)
+    for _ = 1, 200 do close(client) end
+    for _ = 1, 200 do background.finish() end
+    local first = client:poll(0)
+    assert.is_true(first > 0 and first < 20, "went on: " .. first)
+    assert.are.equal(0, client:timeout()) -- the rest is due at once
+    local rounds = 1
+    while client:pending() > 0 and rounds < 1000 do
+      client:poll(0)
+      rounds = rounds + 1
+    end
+    assert.are.equal(0, client:pending())
+  end)
+
+  it("tells a loop the descriptor and the events", function()
+    local client = client_with {}
+    assert.are.same({ 42, "r" }, { client:pollfd(), client:events() })
+    assert.is_nil(client:timeout())
+  end)
+
+  it("prints what a task is doing", function()
+    local client, _, background = client_with { { status = 204 } }
+    local running = close(client)
+    assert.are.equal("webpubsub task: close_user_connections, in flight", tostring(running))
+    background.finish()
+    client:poll(0)
+    assert.are.equal("webpubsub task: close_user_connections, done", tostring(running))
+  end)
+end)
