@@ -7,7 +7,6 @@
  *   curl.start(profile, method, target, headers, body|nil, timeout, once|nil, spent|nil)   -> exchange; one whose
  *                                  result was taken may be given as `spent`, to be used again
  *   exchange:step(seconds)         -> done; waits once, so false may come early: a signal, or progress without an end
- *   exchange:done()                -> whether it is, without a look at the network
  *   exchange:info()                -> { resent, new_connection, http_version, reason }, before the result is taken
  *   exchange:result()              -> status, header_block, body | nil, kind, code, message
  *   exchange:cancel()
@@ -325,7 +324,6 @@ static int curl_start(lua_State *L)
         memset(exchange, 0, sizeof *exchange);
         luaL_setmetatable(L, EXCHANGE);
     } else {
-        lua_settop(L, 8);
         exchange = wps_class_check(L, 8, EXCHANGE_UPVALUE, EXCHANGE);
         luaL_argcheck(L, !exchange->profile, 8, "its result was not taken yet");
     }
@@ -411,12 +409,6 @@ static int exchange_result(lua_State *L)
     return wps_curl_push_result(L, exchange);
 }
 
-static int exchange_done(lua_State *L)
-{
-    lua_pushboolean(L, check_exchange(L)->done);
-    return 1;
-}
-
 static int exchange_cancel(lua_State *L)
 {
     wps_exchange_cancel(wps_class_check(L, 1, EXCHANGE_UPVALUE, EXCHANGE));
@@ -460,7 +452,6 @@ __attribute__((visibility("default"))) int luaopen_webpubsub_curl(lua_State *L)
     };
     static const luaL_Reg exchange_methods[] = {
         { "step", exchange_step },
-        { "done", exchange_done },
         { "info", exchange_info },
         { "result", exchange_result },
         { "cancel", exchange_cancel },
