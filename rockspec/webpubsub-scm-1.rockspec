@@ -93,6 +93,7 @@ build = {
     ["webpubsub.loops"] = "lua/webpubsub/loops.lua",
     ["webpubsub.policies"] = "lua/webpubsub/policies.lua",
     ["webpubsub.results"] = "lua/webpubsub/results.lua",
+    ["webpubsub.scheduler"] = "lua/webpubsub/scheduler.lua",
     ["webpubsub.task"] = "lua/webpubsub/task.lua",
     ["webpubsub.transport.curl"] = "lua/webpubsub/transport/curl.lua",
     ["webpubsub.transport.custom"] = "lua/webpubsub/transport/custom.lua",

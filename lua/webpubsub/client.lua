@@ -65,7 +65,7 @@ for _, operation in ipairs(core.operations()) do
 
   methods[name .. "_async"] = function(self, arguments)
     local call = core.prepare(self, name, arguments)
-    return task.start(self, name, arguments, function(extras)
+    return task.start(self, name, task.cancel_of(arguments), function(extras)
       local response, err = driver.run(call, extras, arguments)
       if not response then error(err, 0) end
       return returns(response)

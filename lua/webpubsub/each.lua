@@ -1,18 +1,20 @@
---- One operation for many: a bounded number of calls in flight in one thread.
+--- One operation for many: a bounded number of tasks at a time.
 --
--- Each call runs the driver in a coroutine of its own; the transport it is given yields where the blocking one would
--- wait, and the loop here waits for all of them together.
+-- Tasks end in the scheduler's time; what is made of their results, and the items that follow, is the business of the
+-- loop here, so that `on_result` may do what it likes.
 
 local core = require "webpubsub.core"
 local driver = require "webpubsub.driver"
+local loops = require "webpubsub.loops"
 local policies = require "webpubsub.policies"
+local task = require "webpubsub.task"
 
 local each = {}
 
 local DEFAULT_CONCURRENCY, MAX_CONCURRENCY = 16, 256
 
--- Longest wait in one piece, seconds, so that Ctrl-C is noticed; and how often `context.cancel` is asked.
-local SLICE, CANCEL_SLICE = 1, 0.05
+-- Seconds between two times that the program is asked whether all is cancelled: each task asks.
+local ASKING_SLICE = 0.05
 
 -- Longest that all calls are held up because the service asks for it, seconds.
 local LONGEST_PAUSE = 600
@@ -98,10 +100,29 @@ local function arguments_of(run, item)
   return arguments
 end
 
--- The item's own `cancel`; that of the context of all is asked for all of them together.
-local function own_cancel(run, item)
-  local context = type(item) == "table" and core.field(item, "context")
-  return type(context) == "table" and context ~= run.context and core.field(context, "cancel") or nil
+-- ---------------------------------------------------------------- withdrawing
+
+-- What all tasks ask; the program is not asked as often. What it raises ends it all.
+local function asker(run, cancelled)
+  local next_asking = 0
+  return function()
+    if not run.was_cancelled and run.now() >= next_asking then
+      next_asking = run.now() + ASKING_SLICE
+      local ok, answer = pcall(cancelled)
+      run.problem = not ok and { answer } or nil
+      run.was_cancelled = not ok or answer
+      run.stopped = run.stopped or run.was_cancelled
+    end
+    return run.was_cancelled
+  end
+end
+
+-- What the task of an item asks: for all of them, and for the item.
+local function cancel_of(run, arguments)
+  local own = task.cancel_of(arguments)
+  if own == run.cancelled then own = nil end -- the context of all
+  if not (own and run.ask) then return own or run.ask end
+  return function() return run.ask() or own() end
 end
 
 -- ---------------------------------------------------------------- one call
@@ -111,70 +132,72 @@ local function pause(run, seconds)
   run.paused_until = math.max(run.paused_until, run.now() + math.min(seconds, LONGEST_PAUSE))
 end
 
--- What a call's coroutine tells the loop is in its `task`: the exchange it waits for, or when it wants to wake.
-local function yielding_transport(run, transport, task)
-  return {
-    now = transport.now,
-    wall = transport.wall,
+-- A task's transport, which waits for its next attempt no shorter than all of them have to.
+local function pausing_transport(run, call, extras)
+  local transport = extras.transport
+  return setmetatable({
     sleep = function(seconds)
-      task.wake = transport.now() + seconds
-      if task.call:status() == TOO_MANY_REQUESTS then pause(run, seconds) end
-      coroutine.yield()
-      task.wake = nil
+      local wake = run.now() + seconds
+      if call:status() == TOO_MANY_REQUESTS then pause(run, seconds) end
+      repeat
+        transport.sleep(math.max(wake, run.paused_until) - run.now())
+      until run.now() >= math.max(wake, run.paused_until) or extras.cancelled()
     end,
-    exchange = function(method, target, headers, body, seconds, _, once)
-      local exchange = transport.start(method, target, headers, body, seconds, once)
-      task.exchange = exchange
-      coroutine.yield()
-      task.exchange = nil
-      if not exchange:done() then
-        exchange:cancel()
-        return nil, "cancelled", "cancelled", "the call was cancelled"
-      end
-      return exchange:result()
-    end,
-  }
+  }, { __index = transport })
 end
 
-local function perform(run, task)
-  local extras = core.extras(run.client)
-  task.call = core.prepare(run.client, run.operation, task.arguments)
-  local of_task = setmetatable({
-    transport = yielding_transport(run, extras.transport, task),
-    cancelled = function() return task.withdrawn end,
-  }, { __index = extras })
-  return driver.run(task.call, of_task, task.arguments)
+local function perform(run, arguments, extras)
+  local call = core.prepare(run.client, run.operation, arguments)
+  local own = setmetatable({ transport = pausing_transport(run, call, extras) }, { __index = extras })
+  return driver.run(call, own, arguments)
+end
+
+local function start(run, item)
+  run.total = run.total + 1
+  local arguments = arguments_of(run, item)
+  local started = task.start(run.client, run.operation, cancel_of(run, arguments), function(extras)
+    return perform(run, arguments, extras)
+  end)
+  run.running[started] = { index = run.total, arguments = arguments }
+  run.active = run.active + 1
+  started:on_done(function()
+    run.ended[#run.ended + 1] = started
+    run.signal:set()
+  end)
 end
 
 -- What the operations' methods raise is a result here; anything else is a mistake in the program and ends it all.
-local function finish(run, task, ok, response, err)
-  if not ok then
-    if type(response) ~= "table" or response.kind == nil then error(response, 0) end
-    response, err = nil, response
-  end
-  run.tasks[task] = nil
-  run.active = run.active - 1
-  run.finished[task.index] = true
+local function outcome_of(ended)
+  local ok, response, err = pcall(ended.await, ended)
+  if ok then return response, err end
+  if type(response) ~= "table" or response.kind == nil then error(response, 0) end
+  return nil, response
+end
+
+local function count_finished(run, index)
+  run.finished[index] = true
   while run.finished[run.completed_through + 1] do
     run.completed_through = run.completed_through + 1
     run.finished[run.completed_through] = nil
   end
+end
+
+local function settle(run, ended)
+  local result = run.running[ended]
+  run.running[ended] = nil
+  run.active = run.active - 1
+  local response, err = outcome_of(ended)
+  count_finished(run, result.index)
   err = err or response.error -- the latter with no_throw
   if err then
-    run.failures[#run.failures + 1] = { index = task.index, arguments = task.arguments, error = err }
+    run.failures[#run.failures + 1] = { index = result.index, arguments = result.arguments, error = err }
     run.stopped = run.stopped or run.stop_on_error
     if err.status == TOO_MANY_REQUESTS and err.retry_after then pause(run, err.retry_after) end
   else
     run.succeeded = run.succeeded + 1
   end
-  if run.on_result then
-    run.on_result { index = task.index, arguments = task.arguments, response = response, error = err }
-  end
-end
-
-local function resume(run, task)
-  local ok, response, err = coroutine.resume(task.thread, run, task)
-  if not ok or coroutine.status(task.thread) == "dead" then finish(run, task, ok, response, err) end
+  result.response, result.error = response, err
+  if run.on_result then run.on_result(result) end
 end
 
 -- ---------------------------------------------------------------- all of them
@@ -188,69 +211,56 @@ local function has_next(run)
   return not run.stopped
 end
 
--- True where an item could be started.
-local function start_next(run)
-  if run.active >= run.concurrency or not has_next(run) or run.now() < run.paused_until then return false end
-  local item = run.upcoming
-  run.upcoming = nil
-  run.total = run.total + 1
-  local task = { index = run.total, arguments = arguments_of(run, item), thread = coroutine.create(perform) }
-  task.cancelled = own_cancel(run, task.arguments)
-  task.withdrawn = task.cancelled and task.cancelled()
-  if task.cancelled then run.slice = CANCEL_SLICE end
-  run.tasks[task] = true
-  run.active = run.active + 1
-  resume(run, task)
+-- A task that waits for the end of the pause, which calls can follow.
+local function wait_for_pause(run)
+  if run.pausing then return end
+  run.pausing = task.start(run.client, "each", run.ask, function(extras)
+    repeat extras.transport.sleep(run.paused_until - run.now())
+    until run.now() >= run.paused_until or extras.cancelled()
+  end)
+  run.pausing:on_done(function()
+    run.pausing = nil
+    run.signal:set()
+  end)
+end
+
+local function start_more(run)
+  while run.active < run.concurrency and not (run.ask and run.ask()) and has_next(run) do
+    if run.now() < run.paused_until then return wait_for_pause(run) end
+    local item = run.upcoming
+    run.upcoming = nil
+    start(run, item)
+  end
+end
+
+-- All that have ended before any that follow: the first may be the reason why none does.
+local function advance(run)
+  while run.ended[1] do settle(run, table.remove(run.ended, 1)) end
+  start_more(run)
+  if run.stopped and run.pausing then run.pausing:cancel() end
+end
+
+-- Lua 5.1 cannot yield through pcall; and where waiting is yielding, Ctrl-C ends the loop that is yielded to.
+local function wait(run)
+  if not run.signal.yields then return pcall(run.signal.wait, run.signal) end
+  run.signal:wait()
   return true
 end
 
-local function ask_for_cancels(run)
-  local now = run.now()
-  if now < run.next_asking then return end
-  run.next_asking = now + CANCEL_SLICE
-  if run.cancelled and run.cancelled() then run.stopped, run.was_cancelled = true, true end
-  for task in pairs(run.tasks) do
-    task.withdrawn = task.withdrawn or run.was_cancelled or task.cancelled and task.cancelled()
-  end
-end
-
-local function can_go_on(run, task, now)
-  if task.withdrawn then return true end
-  if task.exchange then return task.exchange:done() end
-  return task.wake <= now and run.paused_until <= now
-end
-
--- Resumes the tasks that can go on; returns how many. They are gathered first, for going on changes the set.
-local function resume_ready(run)
-  local ready, now = {}, run.now()
-  for task in pairs(run.tasks) do
-    if can_go_on(run, task, now) then ready[#ready + 1] = task end
-  end
-  for _, task in ipairs(ready) do resume(run, task) end
-  return #ready
-end
-
--- Waits until something can have happened: for the network where a call is there, else for the next one to wake.
-local function wait(run)
-  local now = run.now()
-  local wake, exchange = now + run.slice, nil
-  if run.paused_until > now then wake = math.min(wake, run.paused_until) end
-  for task in pairs(run.tasks) do
-    exchange = exchange or task.exchange
-    if task.wake then wake = math.min(wake, math.max(task.wake, run.paused_until)) end
-  end
-  local seconds = math.max(wake - now, 0)
-  if exchange then exchange:step(seconds) else run.sleep(seconds) end
-end
-
+-- Returns true, or false and what was raised.
 local function loop(run)
-  repeat
-    ask_for_cancels(run)
-    while start_next(run) do end
-    local went_on = resume_ready(run)
-    local over = run.stopped and run.active == 0
-    if went_on == 0 and not over then wait(run) end
-  until over
+  local ok, err = pcall(advance, run)
+  while ok and (run.active > 0 or run.pausing) do
+    ok, err = wait(run)
+    if ok then ok, err = pcall(advance, run) end
+  end
+  return ok, err
+end
+
+-- Nothing of it goes on when it is over, whatever ended it.
+local function clear(run)
+  for started in pairs(run.running) do task.abandon(started) end
+  if run.pausing then task.abandon(run.pausing) end
 end
 
 local function summarize(run)
@@ -269,12 +279,6 @@ local function summarize(run)
   }
 end
 
-local function withdraw(run)
-  for task in pairs(run.tasks) do
-    if task.exchange then task.exchange:cancel() end
-  end
-end
-
 --- Calls `operation` for every item, `concurrency` calls at a time, and returns a summary.
 --
 -- Results come in the order in which calls finish. A 429 makes all calls wait as long as the service asks. Ctrl-C ends
@@ -285,24 +289,21 @@ end
 ---@return webpubsub.Summary
 function each.run(client, operation, items, options)
   options = options or {}
-  local transport = core.extras(client, "each").transport
-  if not transport.start then
-    refuse("client", "unsupported", "each needs libcurl; inside NGINX, or with a transport of your own, make the calls "
-      .. "one by one, or in threads of NGINX (ngx.thread.spawn)")
-  end
+  local scheduler = task.scheduler_of(client, "each")
   local concurrency = check_options(options)
   check_context(client, options.context)
   local run = {
     client = client, operation = operation, required = required_argument(operation), next_item = iterate(items),
     concurrency = concurrency, on_result = options.on_result, stop_on_error = options.stop_on_error,
-    context = options.context, cancelled = options.context and core.field(options.context, "cancel"),
-    now = transport.now, sleep = transport.sleep, started = transport.now(), paused_until = 0, next_asking = 0,
-    tasks = {}, active = 0, finished = {}, completed_through = 0, total = 0, succeeded = 0, failures = {},
+    context = options.context, cancelled = task.cancel_of(options),
+    now = scheduler.now, started = scheduler.now(), paused_until = 0, signal = loops.signal(scheduler),
+    running = {}, active = 0, ended = {}, finished = {}, completed_through = 0, total = 0, succeeded = 0, failures = {},
   }
-  run.slice = run.cancelled and CANCEL_SLICE or SLICE
-  local ok, err = pcall(loop, run)
-  if not ok then
-    withdraw(run)
+  run.ask = run.cancelled and asker(run, run.cancelled)
+  local ok, err = loop(run)
+  if not ok or run.problem then
+    clear(run)
+    if run.problem then error(run.problem[1], 0) end
     if type(err) ~= "string" or not err:find("interrupted!", 1, true) then error(err, 0) end
     run.interrupted = true -- what the interpreter raises for Ctrl-C
   end

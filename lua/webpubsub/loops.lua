@@ -1,54 +1,90 @@
 --- Event loops in whose coroutines a call waits without holding up the others: cqueues by itself, luv once attached.
+--
+-- A signal is how to wait for tasks: `signal:wait()` lets the loop's other coroutines run and comes back after
+-- `signal:set()`, be it that this came first; it may come back early. It yields where `signal.yields`; without a loop it
+-- polls.
 
 local loops = {}
 
--- The running coroutine, or nil in the main one.
-local function current_coroutine()
-  local thread, is_main = coroutine.running()
-  return not is_main and thread or nil
-end
+-- Longest wait in one piece, seconds: a signal that comes just before a wait does not end it, and Ctrl-C is one.
+local SLICE = 1
+
+-- ---------------------------------------------------------------- without a loop
+
+local polling = {}
+polling.__index = polling
+
+function polling:wait() self.scheduler:poll(SLICE) end
+function polling.set() end
 
 -- ---------------------------------------------------------------- cqueues
 
--- [controller][group] = true where a coroutine of that controller polls for all that wait there.
+-- Of each controller: a coroutine that polls as long as there are tasks. [scheduler][controller] = its pump
 local pumps = setmetatable({}, { __mode = "k" })
 
-local function start_pump(cqueues, controller, group)
-  local running = pumps[controller] or {}
-  pumps[controller] = running
-  if running[group] then return end
-  running[group] = true
-  local pollable = {
-    pollfd = group.background:fd(),
-    events = "r",
-    timeout = function() return group:timeout() end,
-  }
-  controller:wrap(function()
-    while group.pending > 0 do
-      if group:poll(0) == 0 then cqueues.poll(pollable) end
-    end
-    running[group] = nil
-  end)
+local pump = {}
+pump.__index = pump
+
+function pump:nudge()
+  self.nudged:signal()
 end
 
-local function wait_in_cqueues(task)
+local function stop_pump(self)
+  pumps[self.scheduler][self.controller] = nil
+  self.scheduler.loops[self] = nil
+end
+
+-- Lua 5.1 cannot yield through pcall, so what is guarded is a round of polling and not the whole.
+local function run_pump(self)
+  local cqueues, scheduler = self.cqueues, self.scheduler
+  local due = { pollfd = scheduler.background:fd(), events = "r", timeout = function() return scheduler:timeout() end }
+  while scheduler.pending > 0 do
+    local ok, count = pcall(scheduler.poll, scheduler, 0)
+    if not ok then
+      stop_pump(self)
+      error(count, 0)
+    end
+    if count == 0 and scheduler.pending > 0 then cqueues.poll(due, self.nudged) end
+  end
+  stop_pump(self)
+end
+
+-- Several in a process need no agreement: whichever polls serves them all.
+local function start_pump(cqueues, controller, scheduler)
+  pumps[scheduler] = pumps[scheduler] or setmetatable({}, { __mode = "k" })
+  if pumps[scheduler][controller] then return end
+  local self = setmetatable({
+    cqueues = cqueues, controller = controller, scheduler = scheduler, nudged = require("cqueues.condition").new(),
+  }, pump)
+  pumps[scheduler][controller] = self
+  scheduler.loops[self] = true
+  controller:wrap(run_pump, self)
+end
+
+local condition_signal = { yields = true }
+condition_signal.__index = condition_signal
+
+function condition_signal:wait()
+  if not self.is_set then self.condition:wait() end
+  self.is_set = false
+end
+
+function condition_signal:set()
+  self.is_set = true
+  self.condition:signal()
+end
+
+-- The controller in whose coroutines this runs, and whether what runs is one of these coroutines itself.
+local function controller_here()
   local cqueues = package.loaded["cqueues"]
-  local controller, yieldable = nil, nil
-  if cqueues then controller, yieldable = cqueues.running() end
-  if not (controller and yieldable) then return false end
-  local condition = require("cqueues.condition").new()
-  task:on_done(function() condition:signal() end)
-  start_pump(cqueues, controller, task.group)
-  if not task:done() then condition:wait() end
-  return true
+  if not cqueues then return nil end
+  return cqueues, cqueues.running()
 end
 
 --- Would a call made here hold up other coroutines of a cqueues loop?
 function loops.inside()
-  local cqueues = package.loaded["cqueues"]
-  if not cqueues then return false end
-  local controller, yieldable = cqueues.running()
-  return controller ~= nil and yieldable
+  local _, controller, is_its_own = controller_here()
+  return controller ~= nil and is_its_own
 end
 
 -- ---------------------------------------------------------------- luv
@@ -57,12 +93,12 @@ local adapter = {}
 adapter.__index = adapter
 
 -- Runs what is ready and arranges to be called again when more can be.
-function adapter:turn()
-  while self.group:poll(0) > 0 do end
-  if self.group.pending == 0 then return self:rest() end
-  local timeout = self.group:timeout()
+local function turn(self)
+  while self.scheduler:poll(0) > 0 do end
+  if self.scheduler.pending == 0 then return self:rest() end
+  local timeout = self.scheduler:timeout()
   if timeout then
-    self.timer:start(math.ceil(timeout * 1000), 0, function() self:turn() end)
+    self.timer:start(math.ceil(timeout * 1000), 0, function() turn(self) end)
   else
     self.timer:stop()
   end
@@ -70,58 +106,88 @@ end
 
 -- Without tasks nothing of ours keeps the loop alive.
 function adapter:rest()
-  if self.active then
-    self.active = false
-    self.poll:stop()
-    self.timer:stop()
-  end
+  self.active = false
+  self.descriptor:stop()
+  self.timer:stop()
 end
 
-function adapter:started()
+function adapter:nudge()
   if not self.active then
     self.active = true
-    self.poll:start("r", function() self:turn() end)
+    self.descriptor:start("r", function() turn(self) end)
   end
-  self.timer:start(0, 0, function() self:turn() end)
+  self.timer:start(0, 0, function() turn(self) end)
 end
 
 --- Detaches from the loop; tasks then go on with `client:poll` only.
 function adapter:close()
+  if self.scheduler.luv ~= self then return end
   self:rest()
-  self.group.loop = nil
-  self.poll:close()
+  self.scheduler.luv, self.scheduler.loops[self] = nil, nil
+  self.descriptor:close()
   self.timer:close()
 end
 
-local function wait_attached(task)
-  local thread = task.group.loop and current_coroutine()
-  if not thread then return false end
-  task:on_done(function()
-    local ok, err = coroutine.resume(thread)
-    if not ok then error(err, 0) end
-  end)
-  coroutine.yield()
-  return true
-end
-
---- Has luv's loop drive the client's tasks: `await` in a coroutine then yields to the loop.
----@param group table  the client's tasks, see task.lua
+--- Has luv's loop drive the tasks of all clients: `await` in a coroutine then yields to the loop. A second time returns
+-- what the first did.
+---@param scheduler table
 ---@return { close: fun(self) }
-function loops.attach_luv(group)
-  local uv = require "luv"
-  local self = setmetatable({
-    group = group, poll = uv.new_poll(group.background:fd()), timer = uv.new_timer(), active = false,
-  }, adapter)
-  group.loop = self
-  if group.pending > 0 then self:started() end
-  return self
+function loops.attach_luv(scheduler)
+  if not scheduler.luv then
+    local uv = require "luv"
+    local self = setmetatable({
+      scheduler = scheduler, descriptor = uv.new_poll(scheduler.background:fd()), timer = uv.new_timer(),
+    }, adapter)
+    scheduler.luv, scheduler.loops[self] = self, true
+    if scheduler.pending > 0 then self:nudge() end
+  end
+  return scheduler.luv
 end
 
--- ---------------------------------------------------------------- either
+local thread_signal = { yields = true }
+thread_signal.__index = thread_signal
 
---- Lets the loop's other coroutines run until the task is over; false where there is no loop to do so.
-function loops.wait(task)
-  return wait_in_cqueues(task) or wait_attached(task)
+function thread_signal:wait()
+  if not self.is_set then
+    self.waits = true
+    coroutine.yield()
+    self.waits = false
+  end
+  self.is_set = false
+end
+
+function thread_signal:set()
+  self.is_set = true
+  if not self.waits then return end
+  local ok, err = coroutine.resume(self.thread)
+  if not ok then error(err, 0) end
+end
+
+-- The running coroutine, or nil in the main one.
+local function current_coroutine()
+  local thread, is_main = coroutine.running()
+  return not is_main and thread or nil
+end
+
+-- ---------------------------------------------------------------- whichever it is
+
+--- Has the loop in which a task was started drive it, where there is one.
+function loops.enter(scheduler)
+  local cqueues, controller = controller_here()
+  if controller then start_pump(cqueues, controller, scheduler) end
+  scheduler:nudge()
+end
+
+--- A signal for who waits here for tasks.
+function loops.signal(scheduler)
+  local cqueues, controller, is_its_own = controller_here()
+  if controller and is_its_own then
+    start_pump(cqueues, controller, scheduler)
+    return setmetatable({ condition = require("cqueues.condition").new() }, condition_signal)
+  end
+  local thread = scheduler.luv and current_coroutine()
+  if thread then return setmetatable({ thread = thread }, thread_signal) end
+  return setmetatable({ scheduler = scheduler }, polling)
 end
 
 return loops

@@ -1,92 +1,31 @@
 --- Tasks: calls that do not wait. Each runs the driver in a coroutine of its own, whose transport hands the exchange to
--- libcurl's background thread and yields; `poll` resumes those that can go on.
+-- libcurl's background thread and yields; the scheduler resumes it.
 
 local core = require "webpubsub.core"
 local driver = require "webpubsub.driver"
 local loops = require "webpubsub.loops"
+local scheduler = require "webpubsub.scheduler"
 
 local task = {}
 
 local unpack = table.unpack or unpack -- luacheck: ignore 113 143
 
--- Longest piece of work in one poll, seconds: a tick has 16 ms for everything, and many calls may end in the same one.
-local BUDGET = 0.0005
-
--- Longest wait in one piece, seconds, so that Ctrl-C and `context.cancel` are noticed.
-local SLICE = 0.05
-
--- The tasks whose exchanges are with the thread. It belongs to the Lua state, so one client's poll may find another's.
-local by_exchange = {}
-
 -- ---------------------------------------------------------------- a client's tasks
 
-local group = {}
-group.__index = group
+-- Has the client tasks at all? Not over cosockets, nor over a transport of the application's own.
+local function has_tasks(extras)
+  return extras.transport.background ~= nil
+end
 
--- What the tasks of one client share; made with the first of them.
-local function group_of(client)
-  local extras = core.extras(client)
-  if not extras.transport.background then
+-- The scheduler of the client's tasks and how many of those are not over; made with the first of them.
+local function share_of(client, method)
+  local extras = core.extras(client, method)
+  if not has_tasks(extras) then
     core.raise("argument", "unsupported", "tasks need libcurl; inside NGINX use ngx.thread.spawn, and with a "
-      .. "transport of your own whatever it has for many calls at once", "client")
+      .. "transport of your own whatever it has for many calls at once", "client", method)
   end
-  if not extras.tasks then
-    extras.tasks = setmetatable({
-      transport = extras.transport,
-      background = extras.transport.background(),
-      pending = 0,
-      ready = {},    -- tasks that can go on, in the order they became so
-      first = 1,     -- where in `ready` they begin
-      last = 0,
-      sleeping = {}, -- [task] = when it wants to wake
-      next_wake = math.huge,
-      asking = {},   -- [task] = its context's cancel
-    }, group)
-  end
+  extras.tasks = extras.tasks or { scheduler = scheduler.of(extras.transport), pending = 0 }
   return extras.tasks
-end
-
-function group:make_ready(which)
-  self.last = self.last + 1
-  self.ready[self.last] = which
-end
-
-function group:take_ready()
-  local which = self.ready[self.first]
-  if which then
-    self.ready[self.first] = nil
-    self.first = self.first + 1
-  end
-  return which
-end
-
--- Finished exchanges make their tasks ready.
-function group:collect()
-  local exchange = self.background:next()
-  while exchange do
-    local which = by_exchange[exchange]
-    by_exchange[exchange] = nil
-    if which then which.group:make_ready(which) end
-    exchange = self.background:next()
-  end
-end
-
-function group:wake_sleepers(now)
-  self.next_wake = math.huge
-  for which, wake in pairs(self.sleeping) do
-    if wake <= now or which.cancelled then
-      self.sleeping[which] = nil
-      self:make_ready(which)
-    elseif wake < self.next_wake then
-      self.next_wake = wake
-    end
-  end
-end
-
-function group:ask_for_cancels()
-  for which, cancelled in pairs(self.asking) do
-    if cancelled() then which:cancel() end
-  end
 end
 
 -- ---------------------------------------------------------------- a task
@@ -94,68 +33,94 @@ end
 local tasks = {}
 tasks.__index = tasks
 
-local function finish(which, ok, ...)
-  local owner = which.group
-  which.finished, which.ok, which.count, which.values = true, ok, select("#", ...), { ... }
-  owner.pending = owner.pending - 1
-  owner.asking[which] = nil
-  local callbacks = which.callbacks
-  which.callbacks = nil
-  for index = 1, callbacks and #callbacks or 0 do callbacks[index](which) end
+-- All callbacks are called; what the first of those that fail raises is raised when they are through.
+local function call_back(self)
+  local callbacks, problem = self.callbacks, nil
+  self.callbacks = nil
+  for index = 1, callbacks and #callbacks or 0 do
+    local ok, err = pcall(callbacks[index], self)
+    if not ok then problem = problem or { err } end
+  end
+  if problem then error(problem[1], 0) end
 end
 
-local function resumed(which, ok, ...)
-  if not ok or coroutine.status(which.thread) == "dead" then finish(which, ok, ...) end
+local function finish(self, ok, ...)
+  self.finished, self.ok, self.count, self.values = true, ok, select("#", ...), { ... }
+  if self.problem then self.ok, self.values = false, self.problem end
+  self.scheduler:remove(self)
+  self.share.pending = self.share.pending - 1
+  call_back(self)
 end
 
-local function resume(which)
-  resumed(which, coroutine.resume(which.thread))
+local function resumed(self, ok, ...)
+  if not ok or coroutine.status(self.thread) == "dead" then finish(self, ok, ...) end
 end
 
--- The transport of one task. A cancelled one is not sent at all.
-local function yielding_transport(which, transport)
-  local owner = which.group
+--- For the scheduler: lets the task go on.
+function tasks:resume()
+  if not self.finished then resumed(self, coroutine.resume(self.thread)) end
+end
+
+-- The transport of one task: waits by yielding. The scheduler does not resume a task that sleeps before its time, but
+-- for a cancellation.
+local function yielding_transport(self, transport)
+  local own = self.scheduler
   return {
     now = transport.now,
     wall = transport.wall,
     sleep = function(seconds)
-      local wake = transport.now() + seconds
-      owner.sleeping[which] = wake
-      if wake < owner.next_wake then owner.next_wake = wake end
+      own:wait_for_time(self, seconds)
       coroutine.yield()
     end,
     exchange = function(method, target, headers, body, seconds, _, once)
       local exchange = transport.submit(method, target, headers, body, seconds, once)
-      which.exchange = exchange
-      by_exchange[exchange] = which
+      self.exchange = exchange
+      own:wait_for_exchange(self, exchange)
       coroutine.yield()
-      which.exchange = nil
+      self.exchange = nil
+      if self.cancelled then return nil, "cancelled", "cancelled", "the call was cancelled" end
       return exchange:result()
     end,
   }
 end
 
 --- Starts `perform(extras)` as a task of the client; what it returns or raises is what `await` returns or raises.
+---@param client webpubsub.Client
+---@param name string  of the operation, for people
+---@param cancel nil|fun(): boolean?  asked between the steps, and while the task waits
+---@param perform fun(extras: table): ...
 ---@return webpubsub.Task
-function task.start(client, name, arguments, perform)
-  local owner = group_of(client)
-  local which = setmetatable({ group = owner, name = name }, tasks)
-  local extras = setmetatable({
-    transport = yielding_transport(which, owner.transport),
-    cancelled = function() return which.cancelled end,
-  }, { __index = core.extras(client) })
+function task.start(client, name, cancel, perform)
+  local share = share_of(client, name)
+  local self = setmetatable({ scheduler = share.scheduler, share = share, name = name }, tasks)
+  local extras = core.extras(client)
+  local own = setmetatable({
+    transport = yielding_transport(self, extras.transport),
+    cancelled = function() return self.cancelled or cancel and cancel() end,
+  }, { __index = extras })
+  self.scheduler:add(self, cancel)
+  share.pending = share.pending + 1
+  self.thread = coroutine.create(perform)
+  resumed(self, coroutine.resume(self.thread, own))
+  if not self.finished then loops.enter(self.scheduler) end
+  return self
+end
+
+--- What a call's own context has to be asked whether the call is withdrawn.
+---@return nil|fun(): boolean?
+function task.cancel_of(arguments)
   local context = type(arguments) == "table" and core.field(arguments, "context")
-  owner.asking[which] = context and core.field(context, "cancel") or nil
-  owner.pending = owner.pending + 1
-  if owner.loop then owner.loop:started() end
-  which.thread = coroutine.create(perform)
-  resumed(which, coroutine.resume(which.thread, extras))
-  return which
+  return type(context) == "table" and core.field(context, "cancel") or nil
+end
+
+--- The scheduler of a client's tasks.
+function task.scheduler_of(client, method)
+  return share_of(client, method).scheduler
 end
 
 --- Would a call in place hold up others in a loop?
 function task.is_needed(client)
-  return loops.inside() and core.extras(client).transport.background ~= nil
+  return loops.inside() and has_tasks(core.extras(client))
 end
 
 --- Runs a prepared call to its end: in place, or as a task where others in a loop would be held up.
@@ -163,7 +128,7 @@ end
 ---@return table|nil error
 function task.run(client, call, arguments)
   if not task.is_needed(client) then return driver.run(call, core.extras(client), arguments) end
-  return task.start(client, call:operation(), arguments, function(extras)
+  return task.start(client, call:operation(), task.cancel_of(arguments), function(extras)
     return driver.run(call, extras, arguments)
   end):await()
 end
@@ -181,8 +146,15 @@ function tasks:cancel()
   if self.exchange then
     self.exchange:cancel()
   else
-    self.group.next_wake = 0 -- it sleeps: the next poll wakes it
+    self.scheduler:rouse(self)
   end
+end
+
+--- For the scheduler: withdraws the call, for what asks whether it is withdrawn has raised an error, with which the task
+-- then ends.
+function tasks:fail(err)
+  self.problem = { err }
+  self:cancel()
 end
 
 --- Has `callback(task)` called when the task is over, from within `poll`; at once where it is over already.
@@ -192,15 +164,18 @@ function tasks:on_done(callback)
   self.callbacks[#self.callbacks + 1] = callback
 end
 
--- Lets time pass for the task: may come back before its end.
-function tasks:wait()
-  if not loops.wait(self) then self.group:poll(SLICE) end
+-- Waits for the end without telling what it was.
+local function wait(self)
+  if self.finished then return end
+  local signal = loops.signal(self.scheduler)
+  self:on_done(function() signal:set() end)
+  while not self.finished do signal:wait() end
 end
 
 --- Waits for the end; returns what the method itself would return, or raises the same error. In a coroutine of a loop
--- that is supported (see loops.lua) the others go on meanwhile; elsewhere this drives the client's tasks.
+-- that is supported (see loops.lua) the others go on meanwhile; elsewhere this drives the tasks.
 function tasks:await()
-  while not self.finished do self:wait() end
+  wait(self)
   if not self.ok then error(self.values[1], 0) end
   return unpack(self.values, 1, self.count)
 end
@@ -210,62 +185,31 @@ function tasks:__tostring()
   return ("webpubsub task: %s, %s"):format(self.name, state)
 end
 
--- ---------------------------------------------------------------- driving
-
--- Resumes what is ready, for at most BUDGET; returns how many tasks went on.
-local function work(owner)
-  local now = owner.transport.now
-  local count, stop = 0, nil
-  local which = owner:take_ready()
-  while which do
-    resume(which)
-    count = count + 1
-    stop = stop or now() + BUDGET
-    which = now() < stop and owner:take_ready() or nil
-  end
-  return count
+--- Withdraws a task whose coroutine may be in any state, and tells nobody.
+function task.abandon(self)
+  if self.finished then return end
+  self.callbacks = nil
+  if self.exchange then self.exchange:cancel() end
+  finish(self, false, "the task was abandoned")
 end
 
--- One round; see `client:poll`.
-function group:poll(seconds)
-  if self.pending == 0 then return 0 end
-  self:collect()
-  if next(self.asking) then self:ask_for_cancels() end
-  if self.next_wake < math.huge then
-    local now = self.transport.now()
-    if self.next_wake <= now then self:wake_sleepers(now) end
-  end
-  local count = work(self)
-  if count == 0 and seconds and seconds > 0 then
-    self.background:wait(math.max(0, math.min(seconds, self.next_wake - self.transport.now())))
-    return self:poll(0)
-  end
-  return count
-end
+-- ---------------------------------------------------------------- for clients
 
--- Seconds after which `poll(0)` is due whatever the descriptor says; nil: not before it says so.
-function group:timeout()
-  if self.ready[self.first] then return 0 end
-  local timeout = self.next_wake < math.huge and math.max(0, self.next_wake - self.transport.now()) or nil
-  if next(self.asking) then timeout = math.min(timeout or SLICE, SLICE) end
-  return timeout
-end
-
---- Lets the client's tasks go on, waiting at most `seconds` (0: not at all) for one that can; returns how many did.
+--- Lets tasks go on, waiting at most `seconds` (0: not at all) for one that can; returns how many did.
 function task.poll(client, seconds)
-  local owner = core.extras(client, "poll").tasks
-  return owner and owner:poll(seconds) or 0
+  local share = core.extras(client, "poll").tasks
+  return share and share.scheduler:poll(seconds) or 0
 end
 
 --- How many of the client's tasks are not over.
 function task.pending(client)
-  local owner = core.extras(client, "pending").tasks
-  return owner and owner.pending or 0
+  local share = core.extras(client, "pending").tasks
+  return share and share.pending or 0
 end
 
 --- For event loops: a descriptor that becomes readable when `poll(0)` has something to do ...
 function task.pollfd(client)
-  return group_of(client).background:fd()
+  return task.scheduler_of(client, "pollfd").background:fd()
 end
 
 --- ... the events to wait for on it, as cqueues writes them ...
@@ -275,12 +219,12 @@ end
 
 --- ... and the seconds after which `poll(0)` is due anyway, or nil.
 function task.timeout(client)
-  return group_of(client):timeout()
+  return task.scheduler_of(client, "timeout"):timeout()
 end
 
---- Has luv's loop drive the client's tasks; returns what detaches it again with `close()`.
+--- Has luv's loop drive the tasks; returns what detaches it again with `close()`.
 function task.attach_luv(client)
-  return loops.attach_luv(group_of(client))
+  return loops.attach_luv(task.scheduler_of(client, "attach_luv"))
 end
 
 --- Waits for all of the tasks; returns their first values and, where some failed, their errors, both by position.
@@ -289,13 +233,13 @@ end
 ---@return table<integer, webpubsub.Error>|nil errors
 function task.gather(list)
   local values, errors = {}, nil
-  for index, which in ipairs(list) do
-    while not which.finished do which:wait() end
-    if which.ok then
-      values[index] = which.values[1]
+  for index, self in ipairs(list) do
+    wait(self)
+    if self.ok then
+      values[index] = self.values[1]
     else
       errors = errors or {}
-      errors[index] = which.values[1]
+      errors[index] = self.values[1]
     end
   end
   return values, errors

@@ -6,6 +6,7 @@
 ---     transport.requests     -- in order, each with the time `at` which it was sent
 ---     transport.peak         -- the most that were under way at one time
 ---     transport.cancelled    -- how many were withdrawn
+---     transport.naps         -- how often somebody waited with nothing under way
 
 local calls = require("spec.support.calls")
 local core = require("webpubsub.core")
@@ -26,28 +27,41 @@ function concurrent_transport.new(answer)
   function transport.now() return clock end
   function transport.wall() return calls.WALL + clock - 1000 end
 
-  function transport.sleep(seconds)
-    assert(seconds > 0, "somebody waits for nothing, again and again")
-    transport.naps = transport.naps + 1
-    clock = clock + seconds
+  local background = {}
+
+  function background.fd() return -1 end
+
+  -- The one that ended first, of those that have.
+  function background.next()
+    local first
+    for exchange in pairs(transport.running) do
+      if exchange.ends <= clock and (not first or exchange.ends < first.ends
+        or exchange.ends == first.ends and exchange.index < first.index) then first = exchange end
+    end
+    if first then transport.running[first] = nil end
+    return first
   end
 
   --- Lets time pass until the next exchange ends, or for so many seconds.
   function transport.wait(seconds)
+    assert(seconds > 0, "somebody waits for nothing, again and again")
+    if transport.under_way == 0 then transport.naps = transport.naps + 1 end
     local wake = clock + seconds
-    for exchange in pairs(transport.running) do
-      if exchange.ends > clock then wake = math.min(wake, exchange.ends) end
-    end
-    clock = wake
+    for exchange in pairs(transport.running) do wake = math.min(wake, exchange.ends) end
+    clock = math.max(wake, clock)
   end
 
-  function transport.start(method, target, headers, body, seconds, once)
+  function background.wait(_, seconds) transport.wait(seconds) end
+  function transport.background() return background end
+
+  function transport.submit(method, target, headers, body, seconds, once)
     local request = { index = #transport.requests + 1, at = clock, method = method, target = target, body = body,
       headers = core.headers(headers), seconds = seconds, once = once }
     transport.requests[request.index] = request
     local given = answer and answer(request) or {}
     local ends = clock + (given.takes or TAKES_SECONDS)
-    local exchange = setmetatable({ transport = transport, answer = given, ends = ends }, Exchange)
+    local exchange = setmetatable({ transport = transport, answer = given, ends = ends, index = request.index },
+      Exchange)
     transport.running[exchange] = true
     transport.under_way = transport.under_way + 1
     transport.peak = math.max(transport.peak, transport.under_way)
@@ -57,29 +71,22 @@ function concurrent_transport.new(answer)
   return transport
 end
 
-function Exchange:done()
-  return self.transport.now() >= self.ends
-end
-
-function Exchange:step(seconds)
-  self.transport.wait(seconds)
-  return self:done()
-end
-
-local function take_away(self)
-  assert(self.transport.running[self], "the exchange is over already")
-  self.transport.running[self] = nil
+local function end_now(self)
+  assert(not self.over, "the exchange is over already")
+  self.over = true
   self.transport.under_way = self.transport.under_way - 1
 end
 
 function Exchange:cancel()
-  take_away(self)
+  end_now(self)
   self.transport.cancelled = self.transport.cancelled + 1
+  self.ends = self.transport.now()
 end
 
 function Exchange:result()
-  assert(self:done(), "the exchange is not over")
-  take_away(self)
+  if self.over then return nil, "cancelled", "cancelled", "the exchange was cancelled" end
+  assert(self.transport.now() >= self.ends, "the exchange is not over")
+  end_now(self)
   local answer = self.answer
   if answer.failure then return nil, answer.failure, answer.code or answer.failure, "it failed" end
   return answer.status or 204, answer.headers or "", answer.body or ""

@@ -35,10 +35,6 @@ function transport.new(origin, options)
   }
   if not profile then core.raise(kind, code, why, argument, "new") end
 
-  local function start(method, target, headers, body, seconds, once)
-    return curl.start(profile, method, target, headers, body, seconds, once)
-  end
-
   local function submit(method, target, headers, body, seconds, once)
     return curl.background():submit(profile, method, target, headers, body, seconds, once)
   end
@@ -61,9 +57,7 @@ function transport.new(origin, options)
 
   return {
     now = curl.now, wall = curl.time, sleep = sleep, exchange = exchange,
-    start = start,                -- for many calls in one thread: see each.lua
-    submit = submit,              -- for tasks: see task.lua
-    background = curl.background,
+    submit = submit, background = curl.background, -- for tasks, see task.lua
   }
 end
 

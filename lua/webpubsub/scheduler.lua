@@ -1,0 +1,175 @@
+--- What moves tasks on: it resumes those whose exchange is finished or whose wait is over, in the order they became
+-- ready. There is one for each background engine, that is for a Lua state, whichever client's tasks they are.
+
+local scheduler = {}
+scheduler.__index = scheduler
+
+-- Longest piece of work in one poll, seconds: a tick has 16 ms for everything, and many calls may end in the same one.
+local BUDGET = 0.0005
+
+-- Seconds between two looks at what may ask for a cancellation.
+local ASKING_SLICE = 0.05
+
+local by_background = setmetatable({}, { __mode = "k" })
+
+--- The scheduler of a transport that has a background engine.
+---@param transport table
+function scheduler.of(transport)
+  local background = transport.background()
+  local self = by_background[background]
+  if not self then
+    self = setmetatable({
+      background = background,
+      now = transport.now,
+      pending = 0,   -- tasks that are not over
+      ready = {},    -- tasks that can go on, in the order they became so
+      first = 1,     -- where in `ready` they begin
+      last = 0,
+      exchanges = {}, -- [exchange] = the task that waits for it
+      sleeping = {}, -- [task] = when it wants to wake
+      next_wake = math.huge,
+      asking = {},   -- [task] = a function that returns true to cancel it
+      loops = {},    -- [loop] = true: event loops that poll, see loops.lua
+    }, scheduler)
+    by_background[background] = self
+  end
+  return self
+end
+
+-- ---------------------------------------------------------------- what tasks ask for
+
+--- The task goes on when the exchange is finished ...
+function scheduler:wait_for_exchange(task, exchange)
+  self.exchanges[exchange] = task
+end
+
+--- ... or when so many seconds are over.
+function scheduler:wait_for_time(task, seconds)
+  local wake = self.now() + seconds
+  self.sleeping[task] = wake
+  if wake < self.next_wake then
+    self.next_wake = wake
+    self:nudge()
+  end
+end
+
+--- Ends a task's wait for time.
+function scheduler:rouse(task)
+  self.sleeping[task] = self.sleeping[task] and 0
+  self.next_wake = 0
+  self:nudge()
+end
+
+--- One task more, and what may ask for its cancellation ...
+---@param task table
+---@param cancel nil|fun(): boolean?
+function scheduler:add(task, cancel)
+  self.pending = self.pending + 1
+  self.asking[task] = cancel
+end
+
+--- ... and one less, whatever it waits for. With the last, loops have nothing left to poll for.
+function scheduler:remove(task)
+  self.sleeping[task], self.asking[task] = nil, nil
+  if task.exchange then self.exchanges[task.exchange] = nil end
+  self.pending = self.pending - 1
+  if self.pending == 0 then self:nudge() end
+end
+
+--- Tells the loops that they must poll earlier than they know: their descriptor does not say so.
+function scheduler:nudge()
+  for loop in pairs(self.loops) do loop:nudge() end
+end
+
+-- ---------------------------------------------------------------- polling
+
+local function make_ready(self, task)
+  self.last = self.last + 1
+  self.ready[self.last] = task
+end
+
+local function take_ready(self)
+  local task = self.ready[self.first]
+  if task then
+    self.ready[self.first] = nil
+    self.first = self.first + 1
+  end
+  return task
+end
+
+-- Finished exchanges make their tasks ready.
+local function collect(self)
+  local background, exchanges = self.background, self.exchanges
+  local exchange = background:next()
+  while exchange do
+    local task = exchanges[exchange]
+    exchanges[exchange] = nil
+    if task then make_ready(self, task) end
+    exchange = background:next()
+  end
+end
+
+local function wake_sleepers(self, now)
+  self.next_wake = math.huge
+  for task, wake in pairs(self.sleeping) do
+    if wake <= now then
+      self.sleeping[task] = nil
+      make_ready(self, task)
+    elseif wake < self.next_wake then
+      self.next_wake = wake
+    end
+  end
+end
+
+-- Who is asked may start and end tasks, so the table is not walked meanwhile.
+local function ask_for_cancels(self)
+  local asked = {}
+  for task, cancelled in pairs(self.asking) do asked[task] = cancelled end
+  for task, cancelled in pairs(asked) do
+    local ok, answer = pcall(cancelled)
+    if not ok then task:fail(answer) elseif answer then task:cancel() end
+  end
+end
+
+-- Resumes what is ready, for at most BUDGET; returns how many tasks went on.
+local function work(self)
+  local count, stop = 0, nil
+  local task = take_ready(self)
+  while task do
+    task:resume()
+    count = count + 1
+    stop = stop or self.now() + BUDGET
+    task = self.now() < stop and take_ready(self) or nil
+  end
+  return count
+end
+
+--- One round. Waits at most `seconds` (nil, 0: not at all) where nothing can go on; returns how many tasks did.
+---@param seconds number|nil
+---@return integer
+function scheduler:poll(seconds)
+  if self.pending == 0 then return 0 end
+  collect(self)
+  if next(self.asking) then ask_for_cancels(self) end
+  if self.next_wake < math.huge then
+    local now = self.now()
+    if self.next_wake <= now then wake_sleepers(self, now) end
+  end
+  local count = work(self)
+  if count == 0 and self.pending > 0 and seconds and seconds > 0 then
+    self.background:wait(math.min(seconds, self:timeout() or seconds))
+    return self:poll(0)
+  end
+  return count
+end
+
+--- Seconds after which `poll(0)` is due whatever the descriptor says; nil: not before it says so.
+---@return number|nil
+function scheduler:timeout()
+  if self.ready[self.first] then return 0 end
+  local timeout = self.next_wake < math.huge and math.max(0, self.next_wake - self.now()) or nil
+  if next(self.asking) then timeout = math.min(timeout or ASKING_SLICE, ASKING_SLICE) end
+  return timeout
+end
+
+return scheduler
