@@ -105,7 +105,8 @@ static void notice_fork(struct wps_background *background)
     background->inbox = background->outbox = NULL;
     background->previous_alive = background->next_alive = NULL;
     background->engine = NULL;
-    background->queue = background->running = background->finished = none;
+    background->lanes = NULL;
+    background->finished = none;
     for (struct wps_job *job = background->oldest; job; job = job->newer) {
         if (!is_done(job))
             forget_exchange(job);
@@ -273,12 +274,14 @@ void wps_job_free(struct wps_job *job)
 struct wps_exchange *wps_job_exchange(struct wps_job *job)
 {
     struct wps_error cancelled = { .kind = WPS_OK };
+    unsigned state;
 
     if (job->background)
         notice_fork(job->background);
-    if (!is_done(job))
+    state = __atomic_load_n(&job->state, __ATOMIC_SEQ_CST);
+    if (!(state & WPS_JOB_DONE))
         return NULL;
-    if (job->state & WPS_JOB_CANCELLED) { /* be it that it was complete before */
+    if (state & WPS_JOB_CANCELLED) { /* be it that it was complete before */
         wps_fail(&cancelled, WPS_CANCELLED, NULL, "cancelled", "the exchange was cancelled");
         job->exchange.error = cancelled;
     }

@@ -25,6 +25,8 @@ enum {
     WPS_JOB_DONE = 4,      /* by the thread */
 };
 
+struct wps_lane;
+
 struct wps_note {
     struct wps_note *next;
     struct wps_job *job;
@@ -45,7 +47,8 @@ struct wps_job {
     struct wps_job *previous, *next;
 
     /* the thread's */
-    long long launched; /* ms of the steady clock */
+    struct wps_lane *lane; /* NULL: in none yet, or not any more */
+    long long launched;    /* ms of the steady clock */
     bool cancellation_taken;
 };
 
@@ -76,8 +79,7 @@ struct wps_background {
 
     /* the thread's */
     struct wps_engine *engine;
-    struct wps_job_list queue, running;
-    long long next_expiry; /* when the queue is searched again for what has run out of time */
+    struct wps_lane *lanes;
 };
 
 enum wps_kind wps_thread_start(struct wps_background *background, struct wps_error *error);

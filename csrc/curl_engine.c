@@ -81,6 +81,7 @@ CURLcode wps_engine_take(struct wps_engine *engine, struct wps_profile *profile,
         return handle_create(profile, taken);
     *taken = *link;
     *link = (*taken)->next;
+    engine->idle_count--;
     return CURLE_OK;
 }
 
@@ -91,11 +92,12 @@ void wps_engine_give_back(struct wps_engine *engine, struct wps_handle *handle)
 
     handle->next = engine->idle;
     engine->idle = handle;
-    for (int i = 0; *link && i < engine->max_idle; i++)
-        link = &(*link)->next;
-    if (*link) {
+    if (++engine->idle_count > engine->connections) {
+        while ((*link)->next)
+            link = &(*link)->next;
         wps_handle_destroy(*link);
         *link = NULL;
+        engine->idle_count--;
     }
 }
 
@@ -109,6 +111,17 @@ enum wps_kind wps_engine_failure(CURLMcode code, struct wps_error *error)
 
 /* libcurl's own idea of how many connections to keep, four times the handles of the moment, closes them as soon as a
  * burst is over. */
+static CURLMcode set_connections(struct wps_engine *engine, int connections)
+{
+    CURLMcode code = curl_multi_setopt(engine->multi, CURLMOPT_MAXCONNECTS, (long)connections);
+
+    if (!code)
+        code = curl_multi_setopt(engine->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)connections);
+    if (!code)
+        engine->connections = connections;
+    return code;
+}
+
 struct wps_engine *wps_engine_create(int connections, struct wps_error *error)
 {
     struct wps_engine *engine = NULL;
@@ -121,14 +134,9 @@ struct wps_engine *wps_engine_create(int connections, struct wps_error *error)
     if (!engine)
         return NULL;
     engine->references = 1;
-    engine->max_idle = connections;
     engine->forks = wps_process_forks();
     engine->multi = curl_multi_init();
-    code = engine->multi ? CURLM_OK : CURLM_OUT_OF_MEMORY;
-    if (!code)
-        code = curl_multi_setopt(engine->multi, CURLMOPT_MAXCONNECTS, (long)connections);
-    if (!code)
-        code = curl_multi_setopt(engine->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)connections);
+    code = engine->multi ? set_connections(engine, connections) : CURLM_OUT_OF_MEMORY;
     if (code) {
         wps_engine_failure(code, error);
         curl_multi_cleanup(engine->multi);
@@ -136,6 +144,13 @@ struct wps_engine *wps_engine_create(int connections, struct wps_error *error)
         engine = NULL;
     }
     return engine;
+}
+
+enum wps_kind wps_engine_enlarge(struct wps_engine *engine, int connections, struct wps_error *error)
+{
+    CURLMcode code = connections > engine->connections ? set_connections(engine, connections) : CURLM_OK;
+
+    return code ? wps_engine_failure(code, error) : WPS_OK;
 }
 
 struct wps_engine *wps_engine_hold(struct wps_engine *engine)

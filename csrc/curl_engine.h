@@ -28,6 +28,7 @@ struct wps_profile_options {
     const char *proxy; /* URL; NULL: whatever the environment says */
     bool no_proxy;     /* not even the environment's */
     bool http2;        /* offered over TLS */
+    int max_connections; /* that a background engine may have for it; exchanges beyond wait for their turn */
     double connect_timeout; /* seconds */
     size_t max_response_bytes;
     size_t max_header_bytes; /* all header lines together, interim responses and trailers included */

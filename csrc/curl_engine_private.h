@@ -20,6 +20,7 @@ struct wps_profile {
     bool http2;
     enum wps_proxy proxy_from;
     bool whole_url; /* the target must be part of CURLOPT_URL, see profile_proxy() */
+    int max_connections; /* of a background engine */
     long connect_timeout; /* ms */
     size_t max_response_bytes, max_header_bytes;
 };
@@ -37,10 +38,11 @@ struct wps_handle {
 
 struct wps_engine {
     int references;
-    int max_idle; /* handles; each takes some kilobytes */
-    unsigned forks; /* wps_process_forks() of the process that made it */
+    int connections; /* open ones at most; and idle handles, each of which takes some kilobytes */
+    unsigned forks;  /* wps_process_forks() of the process that made it */
     CURLM *multi;
     struct wps_handle *idle; /* the last used first */
+    int idle_count;
 };
 
 /* Once per process, from whichever thread comes first. */
@@ -61,6 +63,8 @@ struct wps_profile *wps_profile_hold(struct wps_profile *profile);
 /* Sets everything that does not change from one exchange to the next. */
 CURLcode wps_profile_apply(const struct wps_profile *profile, CURL *easy);
 
+/* Lets it open, and keep, so many connections where it may not already. */
+enum wps_kind wps_engine_enlarge(struct wps_engine *engine, int connections, struct wps_error *error);
 struct wps_engine *wps_engine_hold(struct wps_engine *engine);
 /* An idle handle of that profile, or a new one. */
 CURLcode wps_engine_take(struct wps_engine *engine, struct wps_profile *profile, struct wps_handle **handle);

@@ -168,6 +168,7 @@ struct wps_profile *wps_profile_create(const struct wps_profile_options *options
         return NULL;
     profile->references = 1;
     profile->http2 = options->http2;
+    profile->max_connections = options->max_connections;
     profile->connect_timeout = wps_milliseconds(options->connect_timeout);
     profile->max_response_bytes = options->max_response_bytes;
     profile->max_header_bytes = options->max_header_bytes;

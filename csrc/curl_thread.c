@@ -1,17 +1,13 @@
 /* curl_thread.c - the background engine, from its thread's side: queue, launch, drive, hand back. */
 #define _GNU_SOURCE /* pthread_setname_np() */
-#include "curl_background_private.h"
+#include "curl_lane.h"
 
 #include <limits.h>
 #include <poll.h>
 
 enum {
-    /* Exchanges in libcurl, whose list of those that wait is slow when it is long; and connections. Servers commonly
-     * let an HTTP/2 connection carry as many. */
-    MAX_RUNNING = 100,
-    PILOT_MS = 1000,        /* see is_held_back() */
-    EXPIRY_STEP_MS = 50,    /* between two searches of the queue */
-    FOR_EVER = -1,          /* to poll() */
+    EXPIRY_STEP_MS = 50,     /* between two searches of a queue */
+    FOR_EVER = -1,           /* to poll() */
     LONGEST_WAIT_MS = 60000, /* in libcurl, which keeps timers of its own */
 };
 
@@ -33,7 +29,8 @@ static void finish(struct wps_background *background, struct wps_job *job)
 {
     unsigned before;
 
-    wps_jobs_remove(job);
+    if (job->lane)
+        wps_lane_leave(job);
     wps_exchange_end(&job->exchange);
     wps_engine_release(job->exchange.engine); /* counted in this thread only */
     job->exchange.engine = NULL;
@@ -52,17 +49,20 @@ static void finish_cancelled(struct wps_background *background, struct wps_job *
 
 static void take_submission(struct wps_background *background, struct wps_job *job)
 {
-    long long expiry = job->submitted + job->exchange.timeout;
+    struct wps_lane *lane = wps_lane_find(&background->lanes, job->exchange.profile);
 
-    wps_jobs_append(&background->queue, job);
-    if (background->queue.length == 1 || expiry < background->next_expiry)
-        background->next_expiry = expiry;
+    if (lane) {
+        wps_lane_enter(lane, job);
+    } else {
+        wps_fail(&job->exchange.error, WPS_NO_MEMORY, NULL, "memory", "not enough memory");
+        finish(background, job);
+    }
 }
 
 static void take_cancellation(struct wps_background *background, struct wps_job *job)
 {
     job->cancellation_taken = true;
-    if (job->list)
+    if (job->lane)
         finish_cancelled(background, job);
     else
         deliver(background, job);
@@ -83,7 +83,7 @@ static void take_notes(struct wps_background *background)
     }
 }
 
-/* ------------------------------------------------------------------ the queue */
+/* ------------------------------------------------------------------ the queues */
 
 static void expire(struct wps_background *background, struct wps_job *job)
 {
@@ -94,14 +94,14 @@ static void expire(struct wps_background *background, struct wps_job *job)
 }
 
 /* Each has a timeout of its own, so those that have run out can be anywhere in the queue. */
-static void search_for_expired(struct wps_background *background, long long now)
+static void search_for_expired(struct wps_background *background, struct wps_lane *lane, long long now)
 {
     long long earliest = LLONG_MAX;
     struct wps_job *next;
 
-    if (now < background->next_expiry)
+    if (now < lane->next_expiry)
         return;
-    for (struct wps_job *job = background->queue.first; job; job = next) {
+    for (struct wps_job *job = lane->queue.first; job; job = next) {
         long long expiry = job->submitted + job->exchange.timeout;
 
         next = job->next;
@@ -110,60 +110,71 @@ static void search_for_expired(struct wps_background *background, long long now)
         else if (expiry < earliest)
             earliest = expiry;
     }
-    background->next_expiry = earliest > now + EXPIRY_STEP_MS ? earliest : now + EXPIRY_STEP_MS;
-}
-
-/* Where a server may speak HTTP/2, one exchange goes ahead until its connection stands, for then the others can share
- * it: sent together they would open a connection each. Not for long, though: a server that is slow to connect to must
- * not make them fail one after the other. */
-static bool is_held_back(const struct wps_background *background, const struct wps_job *job, long long now)
-{
-    const struct wps_profile *profile = job->exchange.profile;
-    bool has_pilot = false;
-
-    if (!wps_profile_multiplexes(profile))
-        return false;
-    for (const struct wps_job *other = background->running.first; other; other = other->next) {
-        if (other->exchange.profile != profile)
-            continue;
-        if (other->exchange.sent || now - other->launched >= PILOT_MS)
-            return false;
-        has_pilot = true;
-    }
-    return has_pilot;
+    lane->next_expiry = earliest > now + EXPIRY_STEP_MS ? earliest : now + EXPIRY_STEP_MS;
 }
 
 static bool can_launch(const struct wps_background *background, long long now)
 {
-    return background->queue.first && background->running.length < MAX_RUNNING
-           && !is_held_back(background, background->queue.first, now);
+    const struct wps_lane *lane = background->lanes;
+
+    while (lane && !wps_lane_can_run(lane, now))
+        lane = lane->next;
+    return lane;
 }
 
-static void launch(struct wps_background *background, struct wps_job *job, long long now)
+/* libcurl's connections are the engine's, whichever lane opened them: there must be enough for all. */
+static struct wps_engine *engine_for(struct wps_background *background, int connections, struct wps_error *error)
+{
+    if (!background->engine)
+        background->engine = wps_engine_create(connections, error);
+    else if (wps_engine_enlarge(background->engine, connections, error))
+        return NULL;
+    return background->engine;
+}
+
+static void launch(struct wps_background *background, struct wps_job *job, int connections, long long now)
 {
     struct wps_exchange *exchange = &job->exchange;
+    struct wps_engine *engine;
 
     if (now - job->submitted >= exchange->timeout) {
         expire(background, job);
         return;
     }
     exchange->queued = (long)(now - job->submitted);
-    job->launched = now;
-    wps_jobs_remove(job);
-    wps_jobs_append(&background->running, job);
-    if (!background->engine)
-        background->engine = wps_engine_create(MAX_RUNNING, &exchange->error);
-    if (!background->engine || wps_exchange_launch(exchange, background->engine))
+    wps_lane_run(job, now);
+    engine = engine_for(background, connections, &exchange->error);
+    if (!engine || wps_exchange_launch(exchange, engine))
         finish(background, job);
+}
+
+static void work_off(struct wps_background *background, long long now)
+{
+    int connections = wps_lanes_connections(background->lanes);
+
+    for (struct wps_lane *lane = background->lanes; lane; lane = lane->next) {
+        search_for_expired(background, lane, now);
+        while (wps_lane_can_run(lane, now))
+            launch(background, lane->queue.first, connections, now);
+    }
 }
 
 /* ------------------------------------------------------------------ driving */
 
-static void finish_running(struct wps_background *background, CURLMcode code)
+static bool any_running(const struct wps_background *background)
+{
+    const struct wps_lane *lane = background->lanes;
+
+    while (lane && !lane->running.first)
+        lane = lane->next;
+    return lane;
+}
+
+static void finish_running(struct wps_background *background, struct wps_lane *lane, CURLMcode code)
 {
     struct wps_job *next;
 
-    for (struct wps_job *job = background->running.first; job; job = next) {
+    for (struct wps_job *job = lane->running.first; job; job = next) {
         next = job->next;
         if (code && !job->exchange.done)
             wps_engine_failure(code, &job->exchange.error);
@@ -172,24 +183,30 @@ static void finish_running(struct wps_background *background, CURLMcode code)
     }
 }
 
-static void drive(struct wps_background *background)
+static void finish_all_running(struct wps_background *background, CURLMcode code)
 {
-    if (background->running.first)
-        finish_running(background, wps_engine_drive(background->engine));
+    for (struct wps_lane *lane = background->lanes; lane; lane = lane->next)
+        finish_running(background, lane, code);
 }
 
-/* ms until the queue wants to be looked at again, whatever happens */
+static void drive(struct wps_background *background)
+{
+    if (any_running(background))
+        finish_all_running(background, wps_engine_drive(background->engine));
+}
+
+/* ms until the queues want to be looked at again, whatever happens */
 static int longest_wait(const struct wps_background *background, long long now)
 {
-    long long left = LONGEST_WAIT_MS;
+    long long longest = LONGEST_WAIT_MS;
 
-    if (background->queue.first) {
-        if (background->next_expiry - now < left)
-            left = background->next_expiry - now;
-        if (background->running.length < MAX_RUNNING && PILOT_MS < left)
-            left = PILOT_MS;
+    for (const struct wps_lane *lane = background->lanes; lane; lane = lane->next) {
+        long long left = wps_lane_patience(lane, now);
+
+        if (left < longest)
+            longest = left;
     }
-    return left > 0 ? (int)left : 0;
+    return longest > 0 ? (int)longest : 0;
 }
 
 /* Without exchanges libcurl is not asked: it might fail, and this must not become a loop that never rests. */
@@ -199,11 +216,11 @@ static void wait(struct wps_background *background)
     struct pollfd alone = { background->wake, POLLIN, 0 };
     CURLMcode code;
 
-    if (background->running.first) {
+    if (any_running(background)) {
         code = curl_multi_poll(background->engine->multi, &wake, 1,
                                longest_wait(background, wps_steady_ms()), NULL);
         if (code)
-            finish_running(background, code);
+            finish_all_running(background, code);
     } else {
         poll(&alone, 1, FOR_EVER);
     }
@@ -229,10 +246,13 @@ static void rest(struct wps_background *background)
 static void shut_down(struct wps_background *background)
 {
     take_notes(background);
-    while (background->running.first)
-        finish_cancelled(background, background->running.first);
-    while (background->queue.first)
-        finish_cancelled(background, background->queue.first);
+    for (struct wps_lane *lane = background->lanes; lane; lane = lane->next) {
+        while (lane->running.first)
+            finish_cancelled(background, lane->running.first);
+        while (lane->queue.first)
+            finish_cancelled(background, lane->queue.first);
+    }
+    wps_lanes_sweep(&background->lanes);
     wps_engine_release(background->engine);
     background->engine = NULL;
 }
@@ -246,10 +266,9 @@ void *wps_background_run(void *context)
         long long now = wps_steady_ms();
 
         take_notes(background);
-        search_for_expired(background, now);
-        while (can_launch(background, now))
-            launch(background, background->queue.first, now);
+        work_off(background, now);
         drive(background);
+        wps_lanes_sweep(&background->lanes);
         if (!can_launch(background, now))
             rest(background);
     }

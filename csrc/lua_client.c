@@ -51,6 +51,7 @@ static const struct wps_field client_fields[] = {
     { "http2", WPS_LUA_BOOLEAN },
     { "max_response_bytes", WPS_LUA_NUMBER },
     { "max_header_bytes", WPS_LUA_NUMBER },
+    { "max_connections", WPS_LUA_NUMBER },
     { "transport", WPS_LUA_FUNCTION },
     { "pool_size", WPS_LUA_NUMBER },
     { "backlog", WPS_LUA_NUMBER },
@@ -140,11 +141,12 @@ static void read_headers(lua_State *L, struct wps_client *client)
     wps_read_headers(L, 1, headers, "new");
 }
 
-/* The Lua side reads these, where it runs inside NGINX; they are checked wherever it runs. */
-static void check_nginx_counts(lua_State *L)
+/* The Lua side reads these for the transport that needs them; they are checked whichever it is. */
+static void check_counts(lua_State *L)
 {
     int ignored = 0;
 
+    wps_read_count(L, 1, "max_connections", 1, 10000, &ignored, "new");
     wps_read_count(L, 1, "pool_size", 1, 10000, &ignored, "new");
     wps_read_count(L, 1, "backlog", 0, 100000, &ignored, "new");
     wps_read_count(L, 1, "max_deferred", 1, 100000, &ignored, "new");
@@ -167,7 +169,7 @@ static int client_new(lua_State *L)
     refuse_plain_http(L, client);
     read_hub(L, client);
     wps_read_limits(L, 1, &client->limits, "new");
-    check_nginx_counts(L);
+    check_counts(L);
     read_headers(L, client);
     return 1;
 }

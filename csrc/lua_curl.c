@@ -28,8 +28,10 @@ enum { EXCHANGE_UPVALUE = 1, PROFILE_UPVALUE, CLASS_UPVALUES = PROFILE_UPVALUE }
 #define MAX_SLEEP 1e9 /* seconds, some thirty years: fits any time_t */
 #define MAX_BYTES 2147483647.0 /* of a response */
 
-/* Open connections, idle ones included. */
-enum { MAX_CONNECTIONS = 64 };
+enum {
+    INLINE_CONNECTIONS = 64, /* open ones, idle ones included */
+    MAX_CONNECTIONS = 10000, /* of a profile in the background engine */
+};
 
 struct profile_box {
     struct wps_profile *profile;
@@ -102,8 +104,8 @@ static int curl_version_text(lua_State *L)
 
 static const char *const text_options[] = { "origin", "ca_file", "client_cert", "client_key", "client_key_password",
                                             "proxy", NULL };
-static const char *const other_options[] = { "connect_timeout", "max_response_bytes", "max_header_bytes", "http2",
-                                             NULL };
+static const char *const other_options[] = { "connect_timeout", "max_response_bytes", "max_header_bytes",
+                                             "max_connections", "http2", NULL };
 
 static bool is_one_of(const char *name, const char *const *names, struct wps_nearest *nearest)
 {
@@ -158,13 +160,13 @@ static double number_option(lua_State *L, int table, const char *name, double mi
     return value;
 }
 
-static size_t bytes_option(lua_State *L, int table, const char *name, double missing)
+static double whole_option(lua_State *L, int table, const char *name, double missing, double maximum)
 {
-    double value = number_option(L, table, name, missing, MAX_BYTES);
+    double value = number_option(L, table, name, missing, maximum);
 
     if (value != floor(value))
-        luaL_error(L, "%s must be a whole number of bytes", name);
-    return (size_t)value;
+        luaL_error(L, "%s must be a whole number", name);
+    return value;
 }
 
 static void read_proxy(lua_State *L, int table, struct wps_profile_options *options)
@@ -193,8 +195,9 @@ static int curl_profile(lua_State *L)
     options.client_key_password = text_option(L, 1, "client_key_password");
     read_proxy(L, 1, &options);
     options.connect_timeout = number_option(L, 1, "connect_timeout", 5, HUGE_VAL);
-    options.max_response_bytes = bytes_option(L, 1, "max_response_bytes", 1024 * 1024);
-    options.max_header_bytes = bytes_option(L, 1, "max_header_bytes", 64 * 1024);
+    options.max_response_bytes = (size_t)whole_option(L, 1, "max_response_bytes", 1024 * 1024, MAX_BYTES);
+    options.max_header_bytes = (size_t)whole_option(L, 1, "max_header_bytes", 64 * 1024, MAX_BYTES);
+    options.max_connections = (int)whole_option(L, 1, "max_connections", 100, MAX_CONNECTIONS);
     lua_getfield(L, 1, "http2");
     if (!lua_isnil(L, -1))
         options.http2 = lua_toboolean(L, -1);
@@ -277,7 +280,7 @@ static struct wps_engine *engine_of(lua_State *L)
         box->engine = NULL;
     }
     if (!box->engine)
-        box->engine = wps_engine_create(MAX_CONNECTIONS, &error);
+        box->engine = wps_engine_create(INLINE_CONNECTIONS, &error);
     if (error.kind)
         wps_curl_raise(L, &error);
     lua_pop(L, 1);

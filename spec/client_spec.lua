@@ -30,7 +30,7 @@ describe("an option", function()
     headers = "a table", user_agent = "a string", policies = "a table", logger = "a function", log_ids = "a boolean",
     ca_file = "a string", client_cert = "a string", client_key = "a string", client_key_password = "a string",
     proxy = "a string or a boolean", http2 = "a boolean", max_response_bytes = "a number",
-    max_header_bytes = "a number",
+    max_header_bytes = "a number", max_connections = "a number",
   }
   for name, expected in pairs(types) do
     it(name .. " must be " .. expected, function()
@@ -173,6 +173,19 @@ describe("a limit", function()
   it("that counts is whole", function()
     assert.are.same({ "invalid", "retries" }, { refused({ retries = 1.5 }).code, refused({ retries = 1.5 }).argument })
     assert.are.equal("invalid", refused_context({ retry = { retries = 0.1 } }).code)
+  end)
+
+  it("of connections is a whole number from 1 to 10000", function()
+    for _, wrong in ipairs({ 0, -1, 10001, 1.5, math.huge, 0 / 0 }) do
+      local err = refused({ max_connections = wrong })
+      assert.are.same({ "argument", "invalid", "max_connections" }, { err.kind, err.code, err.argument })
+      assert.is_truthy(err.message:find("max_connections must be", 1, true), err.message)
+    end
+    for _, right in ipairs({ 1, 10000 }) do
+      assert.has_no.errors(function()
+        core.client { endpoint = "https://a.example", key = "k", hub = "h", max_connections = right }
+      end)
+    end
   end)
 
   it("of the context replaces that of the client, and leaves the client's", function()

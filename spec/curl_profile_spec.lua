@@ -67,6 +67,8 @@ describe("a profile", function()
       ["connect_timeout must be"] = { connect_timeout = 0 },
       ["max_response_bytes must be a number"] = { max_response_bytes = "many" },
       ["max_header_bytes must be a whole"] = { max_header_bytes = 1.5 },
+      ["max_connections must be a number"] = { max_connections = 0 },
+      ["max_connections must be a whole"] = { max_connections = 1.5 },
     }
     for message, options in pairs(wrong) do
       options.origin = "https://h"

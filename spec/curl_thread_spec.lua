@@ -5,16 +5,18 @@ local exchange = require("spec.support.exchange")
 local process = require("spec.support.process")
 local scripted_server = require("spec.support.scripted_server")
 local steps = require("spec.support.steps")
+local support = require("spec.support.background")
 local wait = require("spec.support.wait")
 
 local profile, assert_fails = exchange.profile, exchange.assert_fails
 local reply = steps.reply
 local NO_CONTENT = reply({ status = 204 })
 
-local MAX_RUNNING = 100    -- of the engine
+local submit, submit_all, take, take_all = support.submit, support.submit_all, support.take, support.take_all
+local cancel_all = support.cancel_all
+local LONG, ARRIVAL = support.LONG, support.ARRIVAL
+local MAX_RUNNING = 100    -- of a profile, where nothing else is said
 local MAX_PENDING = 100000 -- of the engine
-local LONG = 60            -- seconds that no spec waits for
-local ARRIVAL = 5          -- seconds within which what must happen has happened
 
 local background = curl.background()
 local server
@@ -23,38 +25,10 @@ setup(function() server = scripted_server.start() end)
 teardown(function() server:stop() end)
 before_each(function() server:reset() end)
 
-local function submit(of_profile, request)
-  request = request or {}
-  return background:submit(of_profile, request.method or "POST", request.target or "/", request.headers or "",
-    request.body, request.timeout or LONG, request.once)
-end
-
--- The next one that comes out.
-local function take()
-  return wait.until_true(function()
-    background:wait(0.05)
-    return background:next()
-  end, ARRIVAL, "an exchange to come out")
-end
-
-local function take_all(count)
-  local taken = {}
-  for index = 1, count do taken[index] = take() end
-  assert.is_nil(background:next())
-  return taken
-end
-
--- Occupies the engine: nothing else runs until these are cancelled or out of time.
+-- Occupies the profile: nothing else of it runs until these are cancelled or out of time.
 local function occupy(of_profile, timeout)
   server:script({ default = steps.silence() })
-  local list = {}
-  for index = 1, MAX_RUNNING do list[index] = submit(of_profile, { target = "/occupying", timeout = timeout }) end
-  return list
-end
-
-local function cancel_all(list)
-  for _, one in ipairs(list) do one:cancel() end
-  take_all(#list)
+  return submit_all(MAX_RUNNING, of_profile, { target = "/occupying", timeout = timeout })
 end
 
 local function wait_for_requests(count)
@@ -62,12 +36,7 @@ local function wait_for_requests(count)
 end
 
 describe("the background engine", function()
-  after_each(function()
-    collectgarbage()
-    collectgarbage()
-    assert.are.equal(0, background:pending())
-    assert.is_nil(background:next())
-  end)
+  after_each(support.assert_idle)
 
   it("is the same one for the whole Lua state", function()
     assert.is_true(rawequal(background, curl.background()))
@@ -139,13 +108,13 @@ describe("the background engine", function()
     local of_profile, rounds = profile(server.origin), 2.5
     server:script({ default = { steps.delay(0.05), NO_CONTENT } })
     for _ = 1, 2 do
-      for _ = 1, MAX_RUNNING * rounds do submit(of_profile) end
+      local held = submit_all(MAX_RUNNING * rounds, of_profile)
       local statuses = {}
-      for _ = 1, MAX_RUNNING * rounds do
+      for _ = 1, #held do
         local status = take():result()
         statuses[status] = (statuses[status] or 0) + 1
       end
-      assert.are.same({ [204] = MAX_RUNNING * rounds }, statuses)
+      assert.are.same({ [204] = #held }, statuses)
     end
     assert.is_true(server:connections() <= MAX_RUNNING, server:connections() .. " connections")
   end)
@@ -318,38 +287,6 @@ describe("an exchange of the background engine", function()
     wait.until_true(function() return server:open_connections() == 0 end, ARRIVAL, "the connections to be closed")
     assert.are.equal(0, background:pending())
     assert.is_nil(background:next())
-  end)
-end)
-
-describe("a server that may speak HTTP/2", function()
-  local tls_server
-
-  setup(function() tls_server = scripted_server.start({ tls = certs.valid }) end)
-  teardown(function() tls_server:stop() end)
-  before_each(function() tls_server:reset() end)
-
-  local function burst(script)
-    local of_profile, count = profile(tls_server.origin, { ca_file = certs.ca.cert }), 10
-    tls_server:script(script)
-    for _ = 1, count do submit(of_profile) end
-    return function()
-      for _, one in ipairs(take_all(count)) do assert.are.equal(204, (one:result())) end
-    end
-  end
-
-  it("is connected to once, before it is known", function()
-    local finish = burst({ steps.on_accept(steps.delay(0.3)), default = { steps.delay(0.3), NO_CONTENT } })
-    wait.until_true(function() return tls_server:connections() == 1 end, ARRIVAL, "a connection")
-    assert.is_false(background:wait(0.15))
-    assert.are.equal(1, tls_server:connections())
-    finish()
-    assert.are.equal(10, tls_server:connections())
-  end)
-
-  it("is not waited for by all when it is slow", function()
-    local finish = burst({ steps.on_accept(steps.delay(4)), default = NO_CONTENT })
-    wait.until_true(function() return tls_server:connections() > 1 end, 3, "more connections")
-    finish()
   end)
 end)
 

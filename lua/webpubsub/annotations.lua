@@ -29,6 +29,7 @@
 ---@field http2? boolean  use HTTP/2 where the server offers it; default true
 ---@field max_response_bytes? integer  of a body; default 1 MiB
 ---@field max_header_bytes? integer  of all headers of a response; default 64 KiB
+---@field max_connections? integer  to the service, for the client's tasks, of which more wait, 1 to 10000; default 100
 ---@field transport? fun(request: webpubsub.TransportRequest): webpubsub.TransportResponse?, string?  sends in the
 ---  library's stead; returns the response, or nil and why there is none
 ---@field pool_size? integer  inside NGINX: connections of a worker, 1 to 10000; default 32

@@ -31,6 +31,7 @@ function transport.new(origin, options)
     connect_timeout = core.field(options, "connect_timeout"),
     max_response_bytes = core.field(options, "max_response_bytes"),
     max_header_bytes = core.field(options, "max_header_bytes"),
+    max_connections = core.field(options, "max_connections"),
     http2 = core.field(options, "http2"),
   }
   if not profile then core.raise(kind, code, why, argument, "new") end

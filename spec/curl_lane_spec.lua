@@ -1,0 +1,148 @@
+local curl = require("webpubsub.curl")
+local certs = require("spec.support.certs")
+local exchange = require("spec.support.exchange")
+local scripted_server = require("spec.support.scripted_server")
+local steps = require("spec.support.steps")
+local support = require("spec.support.background")
+local wait = require("spec.support.wait")
+
+local profile, assert_fails = exchange.profile, exchange.assert_fails
+local submit, submit_all, take, take_all = support.submit, support.submit_all, support.take, support.take_all
+local cancel_all = support.cancel_all
+local ARRIVAL = support.ARRIVAL
+local NO_CONTENT = steps.reply({ status = 204 })
+
+local background = curl.background()
+local server, dead
+
+setup(function() server, dead = scripted_server.start(), scripted_server.start() end)
+teardown(function()
+  server:stop()
+  dead:stop()
+end)
+before_each(function()
+  server:reset()
+  server:script({ default = NO_CONTENT })
+  dead:reset()
+  dead:script({ default = steps.silence() })
+end)
+after_each(support.assert_idle)
+
+local function wait_for_requests(of_server, count)
+  wait.until_true(function() return #of_server:requests() == count end, ARRIVAL, count .. " requests to arrive")
+end
+
+local function succeed(list)
+  for _, one in ipairs(list) do assert.are.equal(204, (one:result())) end
+end
+
+describe("a profile's lane", function()
+  it("holds up no other profile when its server never answers", function()
+    local of_dead = profile(dead.origin, { max_connections = 5 })
+    local waiting = submit_all(50, of_dead)
+    wait_for_requests(dead, 5)
+    local of_server = profile(server.origin, { max_connections = 5 })
+    local started = curl.now()
+    local served = submit_all(50, of_server)
+    succeed(take_all(#served))
+    assert.is_true(curl.now() - started < 1)
+    assert.are.same({ #waiting, 5 }, { background:pending(), #dead:requests() })
+    cancel_all(waiting)
+  end)
+
+  it("holds up no other profile of the same server either", function()
+    local waiting = submit_all(50, profile(dead.origin, { max_connections = 5 }))
+    wait_for_requests(dead, 5)
+    dead:script({ default = NO_CONTENT })
+    submit(profile(dead.origin))
+    assert.are.equal(204, (take():result()))
+    cancel_all(waiting)
+  end)
+
+  it("opens as many connections as it may, and no more", function()
+    for connections, count in pairs({ [1] = 5, [3] = 6, [150] = 300 }) do
+      server:reset()
+      server:script({ default = { steps.delay(0.1), NO_CONTENT } })
+      local list = submit_all(count, profile(server.origin, { max_connections = connections }))
+      succeed(take_all(#list))
+      assert.are.equal(connections, server:connections())
+    end
+  end)
+
+  it("keeps all its connections between two bursts, whatever others do", function()
+    local of_profile = profile(server.origin, { max_connections = 120 })
+    server:script({ default = { steps.delay(0.3), NO_CONTENT } })
+    local bursts = { submit_all(120, of_profile) }
+    succeed(take_all(120))
+    assert.are.equal(120, server:connections())
+    local others = submit_all(1, profile(dead.origin, { max_connections = 1 }))
+    wait_for_requests(dead, 1)
+    cancel_all(others)
+    bursts[2] = submit_all(120, of_profile)
+    succeed(take_all(120))
+    assert.are.equal(120, server:connections())
+  end)
+
+  it("lets time run out in each queue by itself", function()
+    local list, started = {}, curl.now()
+    for index, seconds in ipairs({ 0.6, 0.3, 0.45 }) do
+      local of_profile = profile(dead.origin, { max_connections = 1 })
+      list[2 * index - 1] = submit(of_profile)
+      list[2 * index] = submit(of_profile, { timeout = seconds })
+    end
+    for _, seconds in ipairs({ 0.3, 0.45, 0.6 }) do
+      local message = assert_fails("timeout", "attempt_timeout", take():result())
+      assert.is_truthy(message:find(("not sent within %g s"):format(seconds), 1, true), message)
+      local late = curl.now() - started - seconds
+      assert.is_true(late >= 0 and late < 0.5, "late by " .. late)
+    end
+    cancel_all({ list[1], list[3], list[5] })
+  end)
+
+  it("goes with the last of its exchanges, and does not keep the profile", function()
+    for _ = 1, 200 do submit(profile(dead.origin, { max_connections = 1 })):cancel() end
+    wait.until_true(function()
+      collectgarbage()
+      while background:next() do end
+      return background:pending() == 0
+    end, ARRIVAL, "all to end")
+  end)
+end)
+
+describe("a server that may speak HTTP/2", function()
+  local tls_server
+
+  setup(function() tls_server = scripted_server.start({ tls = certs.valid }) end)
+  teardown(function() tls_server:stop() end)
+  before_each(function() tls_server:reset() end)
+
+  local function burst(script)
+    local of_profile, count = profile(tls_server.origin, { ca_file = certs.ca.cert }), 10
+    tls_server:script(script)
+    local list = submit_all(count, of_profile)
+    return function() succeed(take_all(#list)) end
+  end
+
+  it("is connected to once, before it is known", function()
+    local finish = burst({ steps.on_accept(steps.delay(0.3)), default = { steps.delay(0.3), NO_CONTENT } })
+    wait.until_true(function() return tls_server:connections() == 1 end, ARRIVAL, "a connection")
+    assert.is_false(background:wait(0.15))
+    assert.are.equal(1, tls_server:connections())
+    finish()
+    assert.are.equal(10, tls_server:connections())
+  end)
+
+  it("is not waited for by all when it is slow", function()
+    local finish = burst({ steps.on_accept(steps.delay(4)), default = NO_CONTENT })
+    wait.until_true(function() return tls_server:connections() > 1 end, 3, "more connections")
+    finish()
+  end)
+
+  it("does not hold up another profile while it is connected to", function()
+    local finish = burst({ steps.on_accept(steps.delay(0.8)), default = NO_CONTENT })
+    submit(profile(server.origin))
+    assert.are.equal(204, (take():result()))
+    assert.are.equal(10, background:pending())
+    finish()
+  end)
+end)
