@@ -92,7 +92,7 @@ deps-lint:
 # ---------------------------------------------------------------- running
 
 ENVIRONMENT = LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua;;" \
-              LUA_CPATH="$(CURDIR)/$(BUILD)/?.so;;" WEBPUBSUB_BUILD="$(CURDIR)/$(BUILD)"
+              LUA_CPATH="$(CURDIR)/$(BUILD)/?.so;$(CURDIR)/build/bench/?.so;;" WEBPUBSUB_BUILD="$(CURDIR)/$(BUILD)"
 BUSTED = busted --lua=$(shell command -v $(LUA_BIN)) --output=$(OUTPUT) $(SPECS)
 OUTPUT ?= utfTerminal
 SPECS ?= spec
@@ -141,6 +141,7 @@ test-valgrind: deps-test
 RAW_CALLS := build/bench/raw_calls
 RAW_BURST := build/bench/raw_burst
 SLOW_SERVER := build/bench/slow_server
+THREAD_TIME := build/bench/thread_time.so
 
 # The library in one piece with a Lua host, its memory from a counter that fails.
 TORTURE := build/torture/torture
@@ -180,9 +181,13 @@ $(HTTP1_FUZZ): spec/fuzz/http1_fuzz.c csrc/http1.c csrc/http1.h csrc/headers.c c
 
 bench: deps-test
 	@sh .ci/deps nginx-light
-	@$(MAKE) --no-print-directory build $(RAW_CALLS) $(RAW_BURST) $(SLOW_SERVER)
+	@$(MAKE) --no-print-directory build $(RAW_CALLS) $(RAW_BURST) $(SLOW_SERVER) $(THREAD_TIME)
 	@$(ENVIRONMENT) lua5.4 spec/bench/run.lua $(RAW_CALLS)
 	@$(ENVIRONMENT) lua5.4 spec/bench/tick.lua $(RAW_BURST) $(SLOW_SERVER)
+
+$(THREAD_TIME): spec/bench/thread_time.c
+	@mkdir -p $(@D)
+	$(CC) -std=c99 -fPIC $(WARNINGS) -O2 -shared $(shell pkg-config --cflags lua5.4) -o $@ $<
 
 build/bench/%: spec/bench/%.c
 	@mkdir -p $(@D)

@@ -104,7 +104,7 @@ static void notice_fork(struct wps_background *background)
     background->started = background->stopping = background->asleep = background->announced = false;
     background->inbox = background->outbox = NULL;
     background->previous_alive = background->next_alive = NULL;
-    background->engine = NULL;
+    background->reactor = NULL;
     background->lanes = NULL;
     background->finished = none;
     for (struct wps_job *job = background->oldest; job; job = job->newer) {

@@ -26,6 +26,7 @@ enum {
 };
 
 struct wps_lane;
+struct wps_reactor;
 
 struct wps_note {
     struct wps_note *next;
@@ -78,7 +79,7 @@ struct wps_background {
     struct wps_background *previous_alive, *next_alive; /* in the process */
 
     /* the thread's */
-    struct wps_engine *engine;
+    struct wps_reactor *reactor; /* NULL until it is needed */
     struct wps_lane *lanes;
 };
 

@@ -178,11 +178,10 @@ void wps_engine_release(struct wps_engine *engine)
     free(engine);
 }
 
-CURLMcode wps_engine_drive(struct wps_engine *engine)
+void wps_engine_collect(struct wps_engine *engine)
 {
-    int running, queued;
+    int queued;
     CURLMsg *message;
-    CURLMcode code = curl_multi_perform(engine->multi, &running);
 
     while ((message = curl_multi_info_read(engine->multi, &queued))) {
         struct wps_handle *handle;
@@ -191,5 +190,13 @@ CURLMcode wps_engine_drive(struct wps_engine *engine)
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &handle);
         wps_exchange_complete(handle->exchange, result);
     }
+}
+
+CURLMcode wps_engine_drive(struct wps_engine *engine)
+{
+    int running;
+    CURLMcode code = curl_multi_perform(engine->multi, &running);
+
+    wps_engine_collect(engine);
     return code;
 }

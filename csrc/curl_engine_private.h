@@ -69,7 +69,9 @@ struct wps_engine *wps_engine_hold(struct wps_engine *engine);
 /* An idle handle of that profile, or a new one. */
 CURLcode wps_engine_take(struct wps_engine *engine, struct wps_profile *profile, struct wps_handle **handle);
 void wps_engine_give_back(struct wps_engine *engine, struct wps_handle *handle);
-/* Lets libcurl do what it can do without waiting, and completes the exchanges that are done by then. */
+/* Completes the exchanges that libcurl is done with. */
+void wps_engine_collect(struct wps_engine *engine);
+/* Lets libcurl do what it can do without waiting, and collects. */
 CURLMcode wps_engine_drive(struct wps_engine *engine);
 void wps_handle_destroy(struct wps_handle *handle);
 

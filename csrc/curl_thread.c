@@ -1,11 +1,13 @@
 /* curl_thread.c - the background engine, from its thread's side: queue, launch, drive, hand back. */
 #define _GNU_SOURCE /* pthread_setname_np() */
 #include "curl_lane.h"
+#include "curl_reactor.h"
 
 #include <limits.h>
 #include <poll.h>
 
 enum {
+    MAX_LAUNCHES = 16,       /* of a lane in one turn: the first must not wait until the last is connecting */
     EXPIRY_STEP_MS = 50,     /* between two searches of a queue */
     FOR_EVER = -1,           /* to poll() */
     LONGEST_WAIT_MS = 60000, /* in libcurl, which keeps timers of its own */
@@ -125,11 +127,11 @@ static bool can_launch(const struct wps_background *background, long long now)
 /* libcurl's connections are the engine's, whichever lane opened them: there must be enough for all. */
 static struct wps_engine *engine_for(struct wps_background *background, int connections, struct wps_error *error)
 {
-    if (!background->engine)
-        background->engine = wps_engine_create(connections, error);
-    else if (wps_engine_enlarge(background->engine, connections, error))
-        return NULL;
-    return background->engine;
+    if (!background->reactor)
+        background->reactor = wps_reactor_create(connections, background->wake, error);
+    else
+        wps_engine_enlarge(background->reactor->engine, connections, error);
+    return error->kind ? NULL : background->reactor->engine;
 }
 
 static void launch(struct wps_background *background, struct wps_job *job, int connections, long long now)
@@ -154,7 +156,7 @@ static void work_off(struct wps_background *background, long long now)
 
     for (struct wps_lane *lane = background->lanes; lane; lane = lane->next) {
         search_for_expired(background, lane, now);
-        while (wps_lane_can_run(lane, now))
+        for (int i = 0; i < MAX_LAUNCHES && wps_lane_can_run(lane, now); i++)
             launch(background, lane->queue.first, connections, now);
     }
 }
@@ -183,16 +185,17 @@ static void finish_running(struct wps_background *background, struct wps_lane *l
     }
 }
 
-static void finish_all_running(struct wps_background *background, CURLMcode code)
+/* After a failure the next exchange has everything new. */
+static void drive(struct wps_background *background, int ms)
 {
+    CURLMcode code = wps_reactor_turn(background->reactor, ms);
+
     for (struct wps_lane *lane = background->lanes; lane; lane = lane->next)
         finish_running(background, lane, code);
-}
-
-static void drive(struct wps_background *background)
-{
-    if (any_running(background))
-        finish_all_running(background, wps_engine_drive(background->engine));
+    if (code) {
+        wps_reactor_destroy(background->reactor);
+        background->reactor = NULL;
+    }
 }
 
 /* ms until the queues want to be looked at again, whatever happens */
@@ -212,19 +215,11 @@ static int longest_wait(const struct wps_background *background, long long now)
 /* Without exchanges libcurl is not asked: it might fail, and this must not become a loop that never rests. */
 static void wait(struct wps_background *background)
 {
-    struct curl_waitfd wake = { background->wake, CURL_WAIT_POLLIN, 0 };
-    struct pollfd alone = { background->wake, POLLIN, 0 };
-    CURLMcode code;
+    struct pollfd wake = { background->wake, POLLIN, 0 };
 
-    if (any_running(background)) {
-        code = curl_multi_poll(background->engine->multi, &wake, 1,
-                               longest_wait(background, wps_steady_ms()), NULL);
-        if (code)
-            finish_all_running(background, code);
-    } else {
-        poll(&alone, 1, FOR_EVER);
-    }
-    if (wake.revents || alone.revents)
+    if (any_running(background))
+        drive(background, longest_wait(background, wps_steady_ms()));
+    else if (poll(&wake, 1, FOR_EVER) > 0)
         wps_event_clear(background->wake);
 }
 
@@ -253,8 +248,8 @@ static void shut_down(struct wps_background *background)
             finish_cancelled(background, lane->queue.first);
     }
     wps_lanes_sweep(&background->lanes);
-    wps_engine_release(background->engine);
-    background->engine = NULL;
+    wps_reactor_destroy(background->reactor);
+    background->reactor = NULL;
 }
 
 void *wps_background_run(void *context)
@@ -267,7 +262,8 @@ void *wps_background_run(void *context)
 
         take_notes(background);
         work_off(background, now);
-        drive(background);
+        if (any_running(background))
+            drive(background, 0);
         wps_lanes_sweep(&background->lanes);
         if (!can_launch(background, now))
             rest(background);

@@ -33,8 +33,8 @@ build = {
       sources = {
         "csrc/buffer.c", "csrc/curl_background.c", "csrc/curl_engine.c", "csrc/curl_exchange.c",
         "csrc/curl_failure.c", "csrc/curl_handover.c", "csrc/curl_lane.c", "csrc/curl_process.c",
-        "csrc/curl_profile.c", "csrc/curl_request.c", "csrc/curl_thread.c", "csrc/lua_curl.c",
-        "csrc/lua_curl_thread.c",
+        "csrc/curl_profile.c", "csrc/curl_reactor.c", "csrc/curl_request.c", "csrc/curl_thread.c",
+        "csrc/lua_curl.c", "csrc/lua_curl_thread.c",
       },
       defines = { "_POSIX_C_SOURCE=200809L" },
       libraries = { "curl", "pthread" },

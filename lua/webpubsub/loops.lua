@@ -1,8 +1,8 @@
 --- Event loops in whose coroutines a call waits without holding up the others: cqueues by itself, luv once attached.
 --
 -- A signal is how to wait for tasks: `signal:wait()` lets the loop's other coroutines run and comes back after
--- `signal:set()`, be it that this came first; it may come back early. It yields where `signal.yields`; without a loop it
--- polls.
+-- `signal:set()`, be it that this came first; it may come back early. It yields where `signal.yields`; without a loop
+-- it polls.
 
 local loops = {}
 

@@ -5,7 +5,8 @@ local scheduler = {}
 scheduler.__index = scheduler
 
 -- Longest piece of work in one poll, seconds: a tick has 16 ms for everything, and many calls may end in the same one.
-local BUDGET = 0.0005
+-- With the exchanges that it looks at, each a fraction of a microsecond, a poll stays below a millisecond.
+local BUDGET, MAX_COLLECTED = 0.0008, 200
 
 -- Seconds between two looks at what may ask for a cancellation.
 local ASKING_SLICE = 0.05
@@ -97,15 +98,15 @@ local function take_ready(self)
   return task
 end
 
--- Finished exchanges make their tasks ready.
+-- Finished exchanges make their tasks ready; those that are left make the next poll due at once.
 local function collect(self)
   local background, exchanges = self.background, self.exchanges
-  local exchange = background:next()
-  while exchange do
+  for _ = 1, MAX_COLLECTED do
+    local exchange = background:next()
+    if not exchange then return end
     local task = exchanges[exchange]
     exchanges[exchange] = nil
     if task then make_ready(self, task) end
-    exchange = background:next()
   end
 end
 

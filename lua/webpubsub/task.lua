@@ -150,7 +150,7 @@ function tasks:cancel()
   end
 end
 
---- For the scheduler: withdraws the call, for what asks whether it is withdrawn has raised an error, with which the task
+--- For the scheduler: withdraws the call because what is asked whether to do so has raised an error; with this the task
 -- then ends.
 function tasks:fail(err)
   self.problem = { err }

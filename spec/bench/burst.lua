@@ -1,36 +1,46 @@
--- burst.lua ORIGIN COUNT: that many exchanges submitted in one tick of a loop that must not be held up. Prints the
--- seconds until all are answered, the longest submit, the longest next and, when all is over, the mean next, in µs.
+-- burst.lua ORIGIN COUNT MAX_CONNECTIONS: so many calls in one tick of a loop that must not be held up, the first of its
+-- process. Prints the seconds until all are answered; the longest poll, in µs, by the clock and by what the thread has
+-- used of the processor; the mean poll in ns, with all in flight and when all is over; the mean submit in µs.
 
-local curl = require "webpubsub.curl"
+local webpubsub = require "webpubsub"
+local now = require("webpubsub.curl").now
+local sleep = require("webpubsub.curl").sleep
+local used = require "thread_time"
 
 local TICK = 0.016 -- seconds
-local IDLE_CALLS = 1000000
+local BUSY_CALLS, IDLE_CALLS = 10000, 1000000
 
-local origin, count = arg[1], tonumber(arg[2])
-local background = curl.background()
-local profile = assert(curl.profile { origin = origin, proxy = false })
-local longest_submit, longest_next = 0, 0
-local started = curl.now()
+local origin, count, max_connections = arg[1], tonumber(arg[2]), tonumber(arg[3])
 
-local exchanges = {} -- luacheck: ignore 241 (held, for what is collected is cancelled)
-for index = 1, count do
-  local before = curl.now()
-  exchanges[index] =
-    background:submit(profile, "POST", "/user-" .. index, "Accept: application/json\r\n", nil, 60)
-  longest_submit = math.max(longest_submit, curl.now() - before)
+local function client_of(endpoint)
+  return webpubsub.new { endpoint = endpoint, key = "a key of the usual length, 44 characters long", hub = "bench",
+    proxy = false, max_connections = max_connections }
 end
-while background:pending() > 0 do
-  local exchange
-  repeat
-    local before = curl.now()
-    exchange = background:next()
-    longest_next = math.max(longest_next, curl.now() - before)
-    if exchange then assert(exchange:result() == 204) end
-  until not exchange
-  curl.sleep(TICK)
-end
-local finished = curl.now()
 
-for _ = 1, IDLE_CALLS do background:next() end
-local idle = (curl.now() - finished) / IDLE_CALLS
-print(("%.4f %.2f %.2f %.4f"):format(finished - started, longest_submit * 1e6, longest_next * 1e6, idle * 1e6))
+local function mean(calls, client)
+  local started = now()
+  for _ = 1, calls do client:poll(0) end
+  return (now() - started) / calls
+end
+
+-- One call is over TLS, with the system's authorities to load. The server knows no TLS: it is cancelled at the end.
+local client, secure = client_of(origin), client_of((origin:gsub("^http", "https")))
+local started = now()
+local left_open = secure:close_user_connections_async { user = "nobody" }
+for index = 1, count do client:close_user_connections_async { user = "user-" .. index } end
+local submitted = now()
+
+local longest, longest_used, in_flight = 0, 0, nil
+while client:pending() > 0 do
+  local at, used_at = now(), used()
+  client:poll(0)
+  longest, longest_used = math.max(longest, now() - at), math.max(longest_used, used() - used_at)
+  in_flight = in_flight or mean(BUSY_CALLS, client)
+  sleep(math.max(0, TICK - (now() - at)))
+end
+local finished = now()
+left_open:cancel()
+while secure:pending() > 0 do secure:poll(1) end
+
+print(("%.4f %.1f %.1f %.1f %.1f %.2f"):format(finished - started, longest * 1e6, longest_used * 1e6, in_flight * 1e9,
+  mean(IDLE_CALLS, client) * 1e9, (submitted - started) / count * 1e6))
