@@ -1,10 +1,13 @@
 // The vendor's service and client libraries, unchanged, against the emulator. Started by run.lua, which sets
 // CONNECTION_STRING. Prints a PASS line for each thing that worked and exits with 1 if one did not.
 import assert from "node:assert/strict";
+import { webcrypto } from "node:crypto";
 import { once } from "node:events";
 import { WebPubSubServiceClient, odata } from "@azure/web-pubsub";
 import { WebPubSubClient, WebPubSubJsonProtocol } from "@azure/web-pubsub-client";
 import WebSocket from "ws";
+
+globalThis.crypto ??= webcrypto; // the vendor's packages want it, and Debian 12's node 18 has it elsewhere
 
 const DEADLINE_MS = 5000; // for each thing that is awaited
 const ROLES = ["webpubsub.joinLeaveGroup", "webpubsub.sendToGroup"];
