@@ -149,7 +149,11 @@ end
 
 -- The connections the user has now; those that come later are not added.
 function operations.add_user_to_group(call)
-  for _, connection in ipairs(call.hub:of_user(call.ids.user)) do
+  local user = call.ids.user
+  if not call.hub.users[user] then
+    return responses.not_existing("User", user, "Warning")
+  end
+  for _, connection in ipairs(call.hub:of_user(user)) do
     call.hub:join(connection, call.ids.group)
   end
   return ok()
