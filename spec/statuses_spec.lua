@@ -97,7 +97,7 @@ local ways = {
   end,
 }
 
--- What a success brings, and what it becomes: the values that the method returns before the response or instead of it.
+-- What a success brings, and how its response is found in what the method returns.
 local successes = {
   none = { nil, function(response) return response end },
   exists = { nil, function(exists, response)
