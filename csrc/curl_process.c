@@ -1,4 +1,4 @@
-/* curl_process.c - the background threads of this process: their start, their end, fork() and exit(). */
+/* curl_process.c - the background threads of this process: their start and their end, a fork and an exit. */
 #include "curl_background_private.h"
 
 #include <signal.h>
@@ -91,7 +91,7 @@ static void stop_all(void)
     }
 }
 
-/* exit() does not close Lua states, and tears down libraries the threads are busy in. This is registered after they
+/* An exit does not close Lua states, and tears down libraries the threads are busy in. This is registered after they
  * have registered theirs, and so called before. */
 static void watch_exit(void)
 {

@@ -111,7 +111,6 @@ describe("a call", function()
     { "send-to-connection c1 --content-file /etc/hostname --content-type binary", 0, "sent: 202 Accepted\n" },
     { "remove-connection-from-group news c1", 0, "removed: 204 No Content\n" },
     { "remove-connection-from-all-groups c1", 0, "removed: 204 No Content\n" },
-    { "add-user-to-group alice news", 0, "added: 200 OK\n" },
     { "remove-user-from-group alice news", 0, "removed: 204 No Content\n" },
     { "remove-user-from-all-groups alice", 0, "removed: 204 No Content\n" },
     { [[add-connections-to-groups --group a --group b --filter "userId eq 'x'"]], 0, "added: 200 OK\n" },
@@ -131,6 +130,10 @@ describe("a call", function()
     assert.are.same({ 1, "" }, { result.code, result.stdout })
     assert.are.equal("webpubsub: add_connection_to_group: Connection `c1` is not found. "
       .. "(404 Error.Connection.NotExisted, 1 attempt, request R)", complaint(result))
+    result = run({ "add-user-to-group", "alice", "news" })
+    assert.are.same({ 1, "" }, { result.code, result.stdout })
+    assert.are.equal("webpubsub: add_user_to_group: User `alice` is not found. "
+      .. "(404 Warning.User.NotExisted, 1 attempt, request R)", complaint(result))
   end)
 
   it("that gets no answer exits with 3", function()

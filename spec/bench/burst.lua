@@ -1,6 +1,6 @@
--- burst.lua ORIGIN COUNT MAX_CONNECTIONS: so many calls in one tick of a loop that must not be held up, the first of its
--- process. Prints the seconds until all are answered; the longest poll, in µs, by the clock and by what the thread has
--- used of the processor; the mean poll in ns, with all in flight and when all is over; the mean submit in µs.
+-- burst.lua ORIGIN COUNT MAX_CONNECTIONS: so many calls in one tick of a loop that must not be held up, the first of
+-- the process. Prints the seconds until all are answered; the longest poll, in µs, by the clock and by what the thread
+-- has used of the processor; the mean poll in ns, with all in flight and when all is over; the mean submit in µs.
 
 local webpubsub = require "webpubsub"
 local now = require("webpubsub.curl").now

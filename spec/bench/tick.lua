@@ -8,8 +8,8 @@ local ROUNDS, COUNT, SERVER_MS = 7, 1000, 200
 local GOALS = { ratio = 1.2, longest = 1000, idle = 100 }
 local columns = {
   { "raw", "raw, s", "%10.3f" }, { "ours", "ours, s", "%10.3f" }, { "ratio", "ratio", "%8.2f" },
-  { "longest", "max poll, µs", "%14.0f" }, { "used", "of which CPU", "%14.0f" }, { "in_flight", "in flight, ns", "%15.0f" },
-  { "idle", "idle, ns", "%10.0f" }, { "submit", "submit, µs", "%12.1f" },
+  { "longest", "max poll, µs", "%14.0f" }, { "used", "of which CPU", "%14.0f" },
+  { "in_flight", "in flight, ns", "%15.0f" }, { "idle", "idle, ns", "%10.0f" }, { "submit", "submit, µs", "%12.1f" },
 }
 
 local function numbers(command, ...)
