@@ -3,6 +3,7 @@
 local webpubsub = require("webpubsub")
 local core = require("webpubsub.core")
 local cqueues = require("cqueues")
+local process = require("spec.support.process")
 local scripted_server = require("spec.support.scripted_server")
 local steps = require("spec.support.steps")
 local uv = require("luv")
@@ -229,10 +230,7 @@ describe("attached to luv", function()
     client = new_client()
     attached = client:attach_luv()
   end)
-  after_each(function()
-    attached:close()
-    uv.run()
-  end)
+  after_each(function() attached:close() end)
 
   local function ticking()
     local timer, ticks = uv.new_timer(), 0
@@ -305,6 +303,19 @@ describe("attached to luv", function()
 
   it("await outside of a coroutine waits in place", function()
     assert.are.equal(204, client:close_user_connections_async({ user = "alice" }):await().status)
+  end)
+
+  it("the end of the process comes in order", function()
+    for _, rest in ipairs({ "attached:close()", "attached = nil", "" }) do
+      local child = process.run_lua(([[
+        local uv = require("luv")
+        local client = require("webpubsub").new({ endpoint = %q, key = "k", hub = "chat" })
+        local attached = client:attach_luv()
+        client:close_user_connections_async({ user = "alice" }):on_done(function(task) print(task) end)
+        uv.run()
+        %s]]):format(server.origin, rest))
+      assert.are.same({ 0, "webpubsub task: close_user_connections, done\n" }, { child.code, child.stdout })
+    end
   end)
 
   it("tasks from before it are driven as well", function()

@@ -28,6 +28,7 @@ local function overview()
   end
   lines[#lines + 1] = ""
   lines[#lines + 1] = "webpubsub.help \"close_user_connections\" tells more about one of them."
+  lines[#lines + 1] = "Each has a twin, ..._async, that does not wait: it returns a task, to poll, await or cancel."
   return lines
 end
 
@@ -46,6 +47,7 @@ local function details(operation)
   lines[#lines + 1] = "  }"
   lines[#lines + 1] = ""
   lines[#lines + 1] = ("%s %s, answered with %d."):format(operation.method, operation.path, operation.success)
+  lines[#lines + 1] = ("client:%s_async { ... } does not wait: it returns a task."):format(operation.name)
   return lines
 end
 

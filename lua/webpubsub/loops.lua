@@ -119,13 +119,18 @@ function adapter:nudge()
   self.timer:start(0, 0, function() turn(self) end)
 end
 
---- Detaches from the loop; tasks then go on with `client:poll` only.
+--- Detaches from the loop; tasks then go on with `client:poll` only. The handles stay, at rest, for another time: luv
+-- crashes where handles that were closed are left for the end of the process.
 function adapter:close()
-  if self.scheduler.luv ~= self then return end
   self:rest()
-  self.scheduler.luv, self.scheduler.loops[self] = nil, nil
-  self.descriptor:close()
-  self.timer:close()
+  self.attached, self.scheduler.loops[self] = false, nil
+end
+
+local function new_adapter(scheduler)
+  local uv = require "luv"
+  return setmetatable({
+    scheduler = scheduler, descriptor = uv.new_poll(scheduler.background:fd()), timer = uv.new_timer(),
+  }, adapter)
 end
 
 --- Has luv's loop drive the tasks of all clients: `await` in a coroutine then yields to the loop. A second time returns
@@ -133,15 +138,10 @@ end
 ---@param scheduler table
 ---@return { close: fun(self) }
 function loops.attach_luv(scheduler)
-  if not scheduler.luv then
-    local uv = require "luv"
-    local self = setmetatable({
-      scheduler = scheduler, descriptor = uv.new_poll(scheduler.background:fd()), timer = uv.new_timer(),
-    }, adapter)
-    scheduler.luv, scheduler.loops[self] = self, true
-    if scheduler.pending > 0 then self:nudge() end
-  end
-  return scheduler.luv
+  local self = scheduler.luv or new_adapter(scheduler)
+  scheduler.luv, self.attached, scheduler.loops[self] = self, true, true
+  if scheduler.pending > 0 then self:nudge() end
+  return self
 end
 
 local thread_signal = { yields = true }
@@ -185,7 +185,7 @@ function loops.signal(scheduler)
     start_pump(cqueues, controller, scheduler)
     return setmetatable({ condition = require("cqueues.condition").new() }, condition_signal)
   end
-  local thread = scheduler.luv and current_coroutine()
+  local thread = scheduler.luv and scheduler.luv.attached and current_coroutine()
   if thread then return setmetatable({ thread = thread }, thread_signal) end
   return setmetatable({ scheduler = scheduler }, polling)
 end

@@ -6,7 +6,7 @@ local scripted_server = require "spec.support.scripted_server"
 local slow_server = require "spec.bench.slow_server"
 local steps = require "spec.support.steps"
 
-local EXCHANGES, EXITS = 10000, 1000
+local TIMES, EXITS = 10000, 1000
 local SERVER_MS = 1
 local SECONDS = 120 -- for a run of a host
 local EXIT_SECONDS = 10
@@ -20,13 +20,17 @@ local function exit_code(command)
   return what == "exit" and code or -code
 end
 
+local function run_host(host, states, script, origin)
+  print(("%s, states: %d, %s"):format(host, states, script))
+  local command = ("timeout %d %s %d %s %s %d"):format(SECONDS, host, states, script, origin, TIMES // states)
+  assert(exit_code(command) == 0, "failed: " .. command)
+end
+
 local function run_hosts(origin)
   for index = 2, #arg do
     for _, states in ipairs { 1, 4 } do
-      print(("%s, states: %d"):format(arg[index], states))
-      local command = ("timeout %d %s %d spec/stress/exchanges.lua %s %d"):format(SECONDS, arg[index], states, origin,
-        EXCHANGES // states)
-      assert(exit_code(command) == 0, "failed: " .. command)
+      run_host(arg[index], states, "spec/stress/exchanges.lua", origin)
+      run_host(arg[index], states, "spec/stress/tasks.lua", origin)
     end
   end
 end

@@ -1,0 +1,59 @@
+-- tasks.lua ORIGIN COUNT: that many tasks, of which some are cancelled at random moments, from before their request
+-- leaves until after they are over. Each ends in exactly one way; at the end everything must be as good as new.
+
+local webpubsub = require "webpubsub"
+local core = require "webpubsub.core"
+
+local origin, count, state = ...
+local MAX_PENDING = 500 -- more than run at once
+local CANCELLED = 0.5   -- share
+local GIVE_UP = 60      -- seconds without any progress
+
+local client = webpubsub.new { endpoint = origin, key = "k", hub = "stress", proxy = false, timeout = GIVE_UP }
+local pending, ended = {}, { done = 0, cancelled = 0 }
+local progress = core.now()
+
+local function on_done(task)
+  local ok, result = pcall(task.await, task)
+  assert(ok and result.status == 204 or result.kind == "cancelled", tostring(result))
+  local outcome = ok and "done" or "cancelled"
+  ended[outcome] = ended[outcome] + 1
+  progress = core.now()
+end
+
+local function start()
+  local task = client:close_user_connections_async { user = "user-" .. state }
+  task:on_done(on_done)
+  pending[#pending + 1] = task
+end
+
+-- It may be over by then, which cancelling must not mind.
+local function cancel_one()
+  local position = math.random(#pending)
+  pending[position]:cancel()
+  pending[position] = pending[#pending]
+  pending[#pending] = nil
+end
+
+count = tonumber(count)
+math.randomseed(state)
+local started, cancellations = 0, 0
+while started < count or client:pending() > 0 do
+  for _ = 1, math.min(math.random(20), count - started, MAX_PENDING - client:pending()) do
+    start()
+    started = started + 1
+  end
+  while cancellations < started * CANCELLED and #pending > 0 do
+    cancel_one()
+    cancellations = cancellations + 1
+  end
+  if math.random() < 0.05 then collectgarbage() end
+  client:poll(math.random() < 0.5 and 0 or 0.001)
+  assert(core.now() - progress < GIVE_UP, "no progress")
+end
+assert(ended.done + ended.cancelled == count, "some tasks have not ended, or twice")
+assert(client:close_user_connections_async { user = "last" }:await().status == 204)
+
+-- some are in flight while the state is closed
+for _ = 1, 50 do start() end
+print(("state %d: %d tasks done, %d cancelled"):format(state, ended.done, ended.cancelled))
