@@ -102,7 +102,7 @@ describe("a profile's lane", function()
   it("goes with the last of its exchanges, and does not keep the profile", function()
     for _ = 1, 200 do submit(profile(dead.origin, { max_connections = 1 })):cancel() end
     wait.until_true(function()
-      collectgarbage()
+      support.forget()
       while background:next() do end
       return background:pending() == 0
     end, ARRIVAL, "all to end")

@@ -95,11 +95,9 @@ describe("the background engine", function()
 
   it("keeps the profile of an exchange alive", function()
     server:script({ default = { steps.delay(0.1), NO_CONTENT } })
-    submit(profile(server.origin))
     local kept = submit(profile(server.origin))
     collectgarbage()
     collectgarbage()
-    assert.are.equal(1, background:pending())
     assert.is_true(rawequal(kept, take()))
     assert.are.equal(204, (kept:result()))
   end)
@@ -127,9 +125,8 @@ describe("the background engine", function()
     local refused = submit(of_profile)
     assert.is_true(rawequal(refused, take()))
     assert.is_truthy(assert_fails("transport", "busy", refused:result()):find("too many calls are waiting", 1, true))
-    for index = 1, MAX_PENDING do list[index] = nil end
-    collectgarbage()
-    collectgarbage()
+    list = nil -- luacheck: ignore
+    support.forget()
     server:script({ default = NO_CONTENT })
     submit(of_profile)
     assert.are.equal(204, (take():result()))
@@ -146,7 +143,7 @@ describe("the time of a background exchange", function()
     for _, seconds in ipairs({ 0.3, 0.6 }) do
       local message = assert_fails("timeout", "attempt_timeout", take():result())
       assert.is_truthy(message:find(("not sent within %g s"):format(seconds), 1, true), message)
-      assert.is_true(curl.now() - started >= seconds)
+      assert.is_true(curl.now() - started > seconds - 0.001) -- the engine counts in ms
     end
     cancel_all(occupying)
     for _, request in ipairs(server:requests()) do assert.are.equal("/occupying", request.target) end
@@ -282,8 +279,7 @@ describe("an exchange of the background engine", function()
     list[#list + 1] = submit(of_profile)
     list[1]:cancel()
     list = nil -- luacheck: ignore
-    collectgarbage()
-    collectgarbage()
+    support.forget()
     wait.until_true(function() return server:open_connections() == 0 end, ARRIVAL, "the connections to be closed")
     assert.are.equal(0, background:pending())
     assert.is_nil(background:next())

@@ -9,14 +9,24 @@ local ARRIVAL = 5 -- seconds within which what must happen has happened
 
 local support = { LONG = LONG, ARRIVAL = ARRIVAL }
 
+local held = {} -- what is collected is cancelled
+
 --- `request` may have a method (POST), target (/), headers, body, timeout (LONG) and once.
 function support.submit(profile, request)
   request = request or {}
-  return curl.background():submit(profile, request.method or "POST", request.target or "/", request.headers or "",
-    request.body, request.timeout or LONG, request.once)
+  held[#held + 1] = curl.background():submit(profile, request.method or "POST", request.target or "/",
+    request.headers or "", request.body, request.timeout or LONG, request.once)
+  return held[#held]
 end
 
---- So many of them; they must be held, for what is collected is cancelled.
+--- Lets go of all that was submitted.
+function support.forget()
+  held = {}
+  collectgarbage()
+  collectgarbage()
+end
+
+--- So many of them.
 function support.submit_all(count, profile, request)
   local list = {}
   for index = 1, count do list[index] = support.submit(profile, request) end
@@ -48,8 +58,7 @@ end
 
 --- Nothing may be left from one spec for the next.
 function support.assert_idle()
-  collectgarbage()
-  collectgarbage()
+  support.forget()
   assert.are.equal(0, curl.background():pending())
   assert.is_nil(curl.background():next())
 end
