@@ -33,7 +33,7 @@ static int on_socket(CURL *easy, curl_socket_t descriptor, int what, void *conte
     (void)easy, (void)ignored;
     if (what != CURL_POLL_REMOVE)
         return watch(reactor, descriptor, events);
-    epoll_ctl(reactor->poller, EPOLL_CTL_DEL, descriptor, NULL);
+    epoll_ctl(reactor->poller, EPOLL_CTL_DEL, descriptor, NULL); /* closed already, where it never was connected */
     return 0;
 }
 

@@ -1,16 +1,16 @@
--- tasks.lua ORIGIN COUNT: that many tasks, of which some are cancelled at random moments, from before their request
--- leaves until after they are over. Each ends in exactly one way; at the end everything must be as good as new.
+-- tasks.lua ORIGIN COUNT: that many tasks, each of which is cancelled at a random moment, from before its request
+-- leaves until after it is over. Each ends in exactly one way; at the end everything must be as good as new.
 
 local webpubsub = require "webpubsub"
 local core = require "webpubsub.core"
 
 local origin, count, state = ...
 local MAX_PENDING = 500 -- more than run at once
-local CANCELLED = 0.5   -- share
+local LONGEST = 0.02    -- seconds until the cancellation
 local GIVE_UP = 60      -- seconds without any progress
 
 local client = webpubsub.new { endpoint = origin, key = "k", hub = "stress", proxy = false, timeout = GIVE_UP }
-local pending, ended = {}, { done = 0, cancelled = 0 }
+local moments, ended = {}, { done = 0, cancelled = 0 }
 local progress = core.now()
 
 local function on_done(task)
@@ -24,29 +24,28 @@ end
 local function start()
   local task = client:close_user_connections_async { user = "user-" .. state }
   task:on_done(on_done)
-  pending[#pending + 1] = task
+  moments[task] = core.now() + math.random() * LONGEST
 end
 
--- It may be over by then, which cancelling must not mind.
-local function cancel_one()
-  local position = math.random(#pending)
-  pending[position]:cancel()
-  pending[position] = pending[#pending]
-  pending[#pending] = nil
+local function cancel_those_due()
+  local now = core.now()
+  for task, moment in pairs(moments) do
+    if moment <= now then
+      moments[task] = nil
+      task:cancel()
+    end
+  end
 end
 
 count = tonumber(count)
 math.randomseed(state)
-local started, cancellations = 0, 0
+local started = 0
 while started < count or client:pending() > 0 do
   for _ = 1, math.min(math.random(20), count - started, MAX_PENDING - client:pending()) do
     start()
     started = started + 1
   end
-  while cancellations < started * CANCELLED and #pending > 0 do
-    cancel_one()
-    cancellations = cancellations + 1
-  end
+  cancel_those_due()
   if math.random() < 0.05 then collectgarbage() end
   client:poll(math.random() < 0.5 and 0 or 0.001)
   assert(core.now() - progress < GIVE_UP, "no progress")
