@@ -96,6 +96,7 @@ build = {
     ["webpubsub.results"] = "lua/webpubsub/results.lua",
     ["webpubsub.scheduler"] = "lua/webpubsub/scheduler.lua",
     ["webpubsub.task"] = "lua/webpubsub/task.lua",
+    ["webpubsub.threads"] = "lua/webpubsub/threads.lua",
     ["webpubsub.transport.curl"] = "lua/webpubsub/transport/curl.lua",
     ["webpubsub.transport.custom"] = "lua/webpubsub/transport/custom.lua",
     ["webpubsub.transport.nginx"] = "lua/webpubsub/transport/nginx.lua",

@@ -1,5 +1,6 @@
 require("webpubsub.client") -- gives every client its methods
 local driven = require("spec.support.driven")
+local scheduler = require("webpubsub.scheduler")
 local task = require("webpubsub.task")
 
 --- Gives a scripted transport a background thread that finishes an exchange when it is told to.
@@ -21,7 +22,7 @@ local function with_background(transport)
 
   function background.under_way() return #submitted end
 
-  function transport.background() return background end
+  function transport.scheduler() return scheduler.of(background, transport.now) end
   function transport.submit(...)
     local request = { ... }
     local exchange = { cancelled = false }

@@ -5,7 +5,6 @@
 
 local core = require "webpubsub.core"
 local driver = require "webpubsub.driver"
-local loops = require "webpubsub.loops"
 local policies = require "webpubsub.policies"
 local task = require "webpubsub.task"
 
@@ -139,9 +138,11 @@ local function pausing_transport(run, call, extras)
     sleep = function(seconds)
       local wake = run.now() + seconds
       if call:status() == TOO_MANY_REQUESTS then pause(run, seconds) end
+      local kind, code, message
       repeat
-        transport.sleep(math.max(wake, run.paused_until) - run.now())
-      until run.now() >= math.max(wake, run.paused_until) or extras.cancelled()
+        kind, code, message = transport.sleep(math.max(wake, run.paused_until) - run.now(), extras.cancelled)
+      until kind or run.now() >= math.max(wake, run.paused_until) or extras.cancelled()
+      return kind, code, message
     end,
   }, { __index = transport })
 end
@@ -215,8 +216,10 @@ end
 local function wait_for_pause(run)
   if run.pausing then return end
   run.pausing = task.start(run.client, "each", run.ask, function(extras)
-    repeat extras.transport.sleep(run.paused_until - run.now())
-    until run.now() >= run.paused_until or extras.cancelled()
+    local ended
+    repeat ended = extras.transport.sleep(run.paused_until - run.now(), extras.cancelled)
+    until ended or run.now() >= run.paused_until or extras.cancelled()
+    if ended then run.stopped, run.was_cancelled = true, true end -- an NGINX worker that shuts down
   end)
   run.pausing:on_done(function()
     run.pausing = nil
@@ -296,7 +299,7 @@ function each.run(client, operation, items, options)
     client = client, operation = operation, required = required_argument(operation), next_item = iterate(items),
     concurrency = concurrency, on_result = options.on_result, stop_on_error = options.stop_on_error,
     context = options.context, cancelled = task.cancel_of(options),
-    now = scheduler.now, started = scheduler.now(), paused_until = 0, signal = loops.signal(scheduler),
+    now = scheduler.now, started = scheduler.now(), paused_until = 0, signal = scheduler:signal(),
     running = {}, active = 0, ended = {}, finished = {}, completed_through = 0, total = 0, succeeded = 0, failures = {},
   }
   run.ask = run.cancelled and asker(run, run.cancelled)

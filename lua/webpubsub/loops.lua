@@ -37,7 +37,7 @@ end
 -- Lua 5.1 cannot yield through pcall, so what is guarded is a round of polling and not the whole.
 local function run_pump(self)
   local cqueues, scheduler = self.cqueues, self.scheduler
-  local due = { pollfd = scheduler.background:fd(), events = "r", timeout = function() return scheduler:timeout() end }
+  local due = { pollfd = scheduler:descriptor(), events = "r", timeout = function() return scheduler:timeout() end }
   while scheduler.pending > 0 do
     local ok, count = pcall(scheduler.poll, scheduler, 0)
     if not ok then
@@ -129,7 +129,7 @@ end
 local function new_adapter(scheduler)
   local uv = require "luv"
   return setmetatable({
-    scheduler = scheduler, descriptor = uv.new_poll(scheduler.background:fd()), timer = uv.new_timer(),
+    scheduler = scheduler, descriptor = uv.new_poll(scheduler:descriptor("attach_luv")), timer = uv.new_timer(),
   }, adapter)
 end
 

@@ -1,5 +1,9 @@
---- What moves tasks on: it resumes those whose exchange is finished or whose wait is over, in the order they became
--- ready. There is one for each background engine, that is for a Lua state, whichever client's tasks they are.
+--- What moves tasks on where libcurl sends their requests: each task is a coroutine that hands its exchange to the
+-- background thread and yields; it is resumed when the exchange is finished or a wait is over, in the order in which
+-- that happens. There is one scheduler for each background engine, that is for a Lua state, whichever client's tasks
+-- they are.
+
+local loops = require "webpubsub.loops"
 
 local scheduler = {}
 scheduler.__index = scheduler
@@ -13,15 +17,15 @@ local ASKING_SLICE = 0.05
 
 local by_background = setmetatable({}, { __mode = "k" })
 
---- The scheduler of a transport that has a background engine.
----@param transport table
-function scheduler.of(transport)
-  local background = transport.background()
+--- The scheduler of a background engine.
+---@param background table
+---@param now fun(): number  seconds of a steady clock
+function scheduler.of(background, now)
   local self = by_background[background]
   if not self then
     self = setmetatable({
       background = background,
-      now = transport.now,
+      now = now,
       pending = 0,   -- tasks that are not over
       ready = {},    -- tasks that can go on, in the order they became so
       first = 1,     -- where in `ready` they begin
@@ -37,14 +41,59 @@ function scheduler.of(transport)
   return self
 end
 
--- ---------------------------------------------------------------- what tasks ask for
+-- ---------------------------------------------------------------- a task's way
 
---- The task goes on when the exchange is finished ...
-function scheduler:wait_for_exchange(task, exchange)
-  self.exchanges[exchange] = task
+-- The transport of one task: waits by yielding. A task that sleeps is not resumed before its time, but for a
+-- cancellation.
+local function yielding_transport(self, task, transport)
+  return {
+    now = transport.now,
+    wall = transport.wall,
+    sleep = function(seconds)
+      self:wait_for_time(task, seconds)
+      coroutine.yield()
+    end,
+    exchange = function(method, target, headers, body, seconds, _, once)
+      local exchange = transport.submit(method, target, headers, body, seconds, once)
+      task.exchange, self.exchanges[exchange] = exchange, task
+      coroutine.yield()
+      task.exchange = nil
+      if task.cancelled then return nil, "cancelled", "cancelled", "the call was cancelled" end
+      return exchange:result()
+    end,
+  }
 end
 
---- ... or when so many seconds are over.
+local function resumed(task, ok, ...)
+  if not ok or coroutine.status(task.thread) == "dead" then task:finish(ok, ...) end
+end
+
+local function resume(task, ...)
+  if not task.finished then resumed(task, coroutine.resume(task.thread, ...)) end
+end
+
+--- Has the task run `perform(extras)`, with a transport that yields in the place of the client's.
+---@param task table
+---@param perform fun(extras: table): ...
+---@param extras table  the client's
+---@param cancel nil|fun(): boolean?  asked while the task waits
+function scheduler:start(task, perform, extras, cancel)
+  self.pending = self.pending + 1
+  self.asking[task] = cancel
+  extras.transport = yielding_transport(self, task, extras.transport)
+  task.thread = coroutine.create(perform)
+  resume(task, extras)
+  if not task.finished then loops.enter(self) end
+end
+
+--- Nothing waits for a task that is over. With the last, loops have nothing left to poll for.
+function scheduler:remove(task)
+  self.sleeping[task], self.asking[task] = nil, nil
+  if task.exchange then self.exchanges[task.exchange] = nil end
+  self.pending = self.pending - 1
+  if self.pending == 0 then self:nudge() end
+end
+
 function scheduler:wait_for_time(task, seconds)
   local wake = self.now() + seconds
   self.sleeping[task] = wake
@@ -54,28 +103,27 @@ function scheduler:wait_for_time(task, seconds)
   end
 end
 
---- Ends a task's wait for time.
-function scheduler:rouse(task)
-  self.sleeping[task] = self.sleeping[task] and 0
-  self.next_wake = 0
-  self:nudge()
+--- Has a task that is cancelled notice it soon, whatever it waits for.
+function scheduler:withdraw(task)
+  if task.exchange then
+    task.exchange:cancel()
+  elseif self.sleeping[task] then
+    self.sleeping[task], self.next_wake = 0, 0
+    self:nudge()
+  end
 end
 
---- One task more, and what may ask for its cancellation ...
----@param task table
----@param cancel nil|fun(): boolean?
-function scheduler:add(task, cancel)
-  self.pending = self.pending + 1
-  self.asking[task] = cancel
+--- Does not resume a task again.
+function scheduler.drop(_, task)
+  if task.exchange then task.exchange:cancel() end
 end
 
---- ... and one less, whatever it waits for. With the last, loops have nothing left to poll for.
-function scheduler:remove(task)
-  self.sleeping[task], self.asking[task] = nil, nil
-  if task.exchange then self.exchanges[task.exchange] = nil end
-  self.pending = self.pending - 1
-  if self.pending == 0 then self:nudge() end
+--- A way to wait for tasks here, see loops.lua.
+function scheduler:signal()
+  return loops.signal(self)
 end
+
+-- ---------------------------------------------------------------- loops
 
 --- Tells the loops that they must poll earlier than they know: their descriptor does not say so.
 function scheduler:nudge()
@@ -137,7 +185,7 @@ local function work(self)
   local count, stop = 0, nil
   local task = take_ready(self)
   while task do
-    task:resume()
+    resume(task)
     count = count + 1
     stop = stop or self.now() + BUDGET
     task = self.now() < stop and take_ready(self) or nil
@@ -162,6 +210,12 @@ function scheduler:poll(seconds)
     return self:poll(0)
   end
   return count
+end
+
+--- A descriptor that is readable when `poll(0)` has something to do.
+---@return integer
+function scheduler:descriptor()
+  return self.background:fd()
 end
 
 --- Seconds after which `poll(0)` is due whatever the descriptor says; nil: not before it says so.

@@ -1,10 +1,9 @@
---- Tasks: calls that do not wait. Each runs the driver in a coroutine of its own, whose transport hands the exchange to
--- libcurl's background thread and yields; the scheduler resumes it.
+--- Tasks: calls that do not wait. Each runs the driver in a coroutine of its own, which the transport's scheduler moves
+-- on: scheduler.lua, or inside NGINX threads.lua.
 
 local core = require "webpubsub.core"
 local driver = require "webpubsub.driver"
 local loops = require "webpubsub.loops"
-local scheduler = require "webpubsub.scheduler"
 
 local task = {}
 
@@ -12,19 +11,19 @@ local unpack = table.unpack or unpack -- luacheck: ignore 113 143
 
 -- ---------------------------------------------------------------- a client's tasks
 
--- Has the client tasks at all? Not over cosockets, nor over a transport of the application's own.
+-- Has the client tasks at all? Not where libcurl would send them and the application brings a transport of its own.
 local function has_tasks(extras)
-  return extras.transport.background ~= nil
+  return extras.transport.scheduler ~= nil
 end
 
 -- The scheduler of the client's tasks and how many of those are not over; made with the first of them.
 local function share_of(client, method)
   local extras = core.extras(client, method)
   if not has_tasks(extras) then
-    core.raise("argument", "unsupported", "tasks need libcurl; inside NGINX use ngx.thread.spawn, and with a "
-      .. "transport of your own whatever it has for many calls at once", "client", method)
+    core.raise("argument", "unsupported", "there are no tasks with a transport of your own; use whatever it has for "
+      .. "many calls at once", "client", method)
   end
-  extras.tasks = extras.tasks or { scheduler = scheduler.of(extras.transport), pending = 0 }
+  extras.tasks = extras.tasks or { scheduler = extras.transport.scheduler(), pending = 0 }
   return extras.tasks
 end
 
@@ -44,44 +43,14 @@ local function call_back(self)
   if problem then error(problem[1], 0) end
 end
 
-local function finish(self, ok, ...)
+--- For the scheduler: it is over. One that was abandoned has been for longer.
+function tasks:finish(ok, ...)
+  if self.finished then return end
   self.finished, self.ok, self.count, self.values = true, ok, select("#", ...), { ... }
   if self.problem then self.ok, self.values = false, self.problem end
   self.scheduler:remove(self)
   self.share.pending = self.share.pending - 1
   call_back(self)
-end
-
-local function resumed(self, ok, ...)
-  if not ok or coroutine.status(self.thread) == "dead" then finish(self, ok, ...) end
-end
-
---- For the scheduler: lets the task go on.
-function tasks:resume()
-  if not self.finished then resumed(self, coroutine.resume(self.thread)) end
-end
-
--- The transport of one task: waits by yielding. The scheduler does not resume a task that sleeps before its time, but
--- for a cancellation.
-local function yielding_transport(self, transport)
-  local own = self.scheduler
-  return {
-    now = transport.now,
-    wall = transport.wall,
-    sleep = function(seconds)
-      own:wait_for_time(self, seconds)
-      coroutine.yield()
-    end,
-    exchange = function(method, target, headers, body, seconds, _, once)
-      local exchange = transport.submit(method, target, headers, body, seconds, once)
-      self.exchange = exchange
-      own:wait_for_exchange(self, exchange)
-      coroutine.yield()
-      self.exchange = nil
-      if self.cancelled then return nil, "cancelled", "cancelled", "the call was cancelled" end
-      return exchange:result()
-    end,
-  }
 end
 
 --- Starts `perform(extras)` as a task of the client; what it returns or raises is what `await` returns or raises.
@@ -91,18 +60,13 @@ end
 ---@param perform fun(extras: table): ...
 ---@return webpubsub.Task
 function task.start(client, name, cancel, perform)
-  local share = share_of(client, name)
+  local share, extras = share_of(client, name), core.extras(client)
+  if extras.transport.check_phase then extras.transport.check_phase() end
   local self = setmetatable({ scheduler = share.scheduler, share = share, name = name }, tasks)
-  local extras = core.extras(client)
-  local own = setmetatable({
-    transport = yielding_transport(self, extras.transport),
-    cancelled = function() return self.cancelled or cancel and cancel() end,
-  }, { __index = extras })
-  self.scheduler:add(self, cancel)
   share.pending = share.pending + 1
-  self.thread = coroutine.create(perform)
-  resumed(self, coroutine.resume(self.thread, own))
-  if not self.finished then loops.enter(self.scheduler) end
+  self.scheduler:start(self, perform, setmetatable({
+    cancelled = function() return self.cancelled or cancel and cancel() end,
+  }, { __index = extras }), cancel)
   return self
 end
 
@@ -143,11 +107,7 @@ end
 function tasks:cancel()
   if self.finished or self.cancelled then return end
   self.cancelled = true
-  if self.exchange then
-    self.exchange:cancel()
-  else
-    self.scheduler:rouse(self)
-  end
+  self.scheduler:withdraw(self)
 end
 
 --- For the scheduler: withdraws the call because what is asked whether to do so has raised an error; with this the task
@@ -167,7 +127,7 @@ end
 -- Waits for the end without telling what it was.
 local function wait(self)
   if self.finished then return end
-  local signal = loops.signal(self.scheduler)
+  local signal = self.scheduler:signal()
   self:on_done(function() signal:set() end)
   while not self.finished do signal:wait() end
 end
@@ -189,8 +149,8 @@ end
 function task.abandon(self)
   if self.finished then return end
   self.callbacks = nil
-  if self.exchange then self.exchange:cancel() end
-  finish(self, false, "the task was abandoned")
+  self.scheduler:drop(self)
+  self:finish(false, "the task was abandoned")
 end
 
 -- ---------------------------------------------------------------- for clients
@@ -209,7 +169,7 @@ end
 
 --- For event loops: a descriptor that becomes readable when `poll(0)` has something to do ...
 function task.pollfd(client)
-  return task.scheduler_of(client, "pollfd").background:fd()
+  return task.scheduler_of(client, "pollfd"):descriptor("pollfd")
 end
 
 --- ... the events to wait for on it, as cqueues writes them ...
@@ -219,7 +179,7 @@ end
 
 --- ... and the seconds after which `poll(0)` is due anyway, or nil.
 function task.timeout(client)
-  return task.scheduler_of(client, "timeout"):timeout()
+  return task.scheduler_of(client, "timeout"):timeout("timeout")
 end
 
 --- Has luv's loop drive the tasks; returns what detaches it again with `close()`.

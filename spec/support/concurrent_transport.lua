@@ -10,6 +10,7 @@
 
 local calls = require("spec.support.calls")
 local core = require("webpubsub.core")
+local scheduler = require("webpubsub.scheduler")
 
 local TAKES_SECONDS = 0.01 -- unless an answer says otherwise
 
@@ -52,7 +53,7 @@ function concurrent_transport.new(answer)
   end
 
   function background.wait(_, seconds) transport.wait(seconds) end
-  function transport.background() return background end
+  function transport.scheduler() return scheduler.of(background, transport.now) end
 
   function transport.submit(method, target, headers, body, seconds, once)
     local request = { index = #transport.requests + 1, at = clock, method = method, target = target, body = body,

@@ -1,7 +1,8 @@
---- The blocking transport: libcurl in the caller's thread.
+--- The transport that is libcurl: in the caller's thread, and for tasks in a thread of its own.
 
 local core = require "webpubsub.core"
 local curl = require "webpubsub.curl"
+local scheduler = require "webpubsub.scheduler"
 
 local transport = {}
 
@@ -58,7 +59,8 @@ function transport.new(origin, options)
 
   return {
     now = curl.now, wall = curl.time, sleep = sleep, exchange = exchange,
-    submit = submit, background = curl.background, -- for tasks, see task.lua
+    submit = submit,
+    scheduler = function() return scheduler.of(curl.background(), curl.now) end,
   }
 end
 

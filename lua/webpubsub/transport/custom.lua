@@ -63,7 +63,10 @@ function custom.new(send, origin, base)
     require("cqueues").sleep(math.min(seconds, LOOP_SLICE))
   end
 
-  return { now = base.now, wall = base.wall, sleep = sleep, exchange = exchange }
+  return {
+    now = base.now, wall = base.wall, sleep = sleep, exchange = exchange,
+    scheduler = not base.submit and base.scheduler or nil, -- libcurl's tasks submit; those of NGINX run whatever it is
+  }
 end
 
 return custom

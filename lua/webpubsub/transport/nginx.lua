@@ -295,7 +295,10 @@ function nginx.new(origin, options)
     return status, received, content, message
   end
 
-  return { now = core.now, wall = ngx.now, sleep = nginx.sleep, exchange = guarded, counts = self.counts }
+  return {
+    now = core.now, wall = ngx.now, sleep = nginx.sleep, exchange = guarded, counts = self.counts,
+    check_phase = check_phase, scheduler = function() return require("webpubsub.threads") end,
+  }
 end
 
 --- Lets time pass. A worker that shuts down does not wait for a call's next attempt: then the failure that ends the

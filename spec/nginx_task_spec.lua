@@ -1,0 +1,125 @@
+-- Tasks and `each` inside a real nginx, where they are light threads.
+
+if _VERSION ~= "Lua 5.1" then return end -- NGINX loads the build for Lua 5.1
+
+local nginx = require("spec.support.nginx")
+local scripted_server = require("spec.support.scripted_server")
+local socket = require("socket")
+local steps = require("spec.support.steps")
+
+local reply, contains = steps.reply, nginx.contains
+local DELAY = 0.3 -- seconds until the server answers
+
+describe("in NGINX", function()
+  local server, web
+
+  setup(function()
+    server = scripted_server.start()
+    web = nginx.start({ http = "lua_socket_log_errors off;" })
+  end)
+  teardown(function()
+    web:stop()
+    server:stop()
+  end)
+  before_each(function()
+    server:reset()
+    server:script({ default = { steps.delay(DELAY), reply({ status = 204 }) } })
+  end)
+
+  local function run(options, code)
+    return web:run(("local client = client(%q, { endpoint = %q, %s }) %s"):format(options .. code, server.origin,
+      options, code))
+  end
+
+  it("tasks wait together", function()
+    local started = socket.gettime()
+    assert.are.equal("5 204 204 0", run("", [[
+      local tasks = {}
+      for i = 1, 5 do tasks[i] = client:close_user_connections_async { user = "user-" .. i } end
+      local pending = client:pending()
+      local values, errors = webpubsub.gather(tasks)
+      assert(not errors)
+      return pending, values[1].status, values[5].status, client:pending()]]))
+    assert.is_true(socket.gettime() - started < 2 * DELAY)
+  end)
+
+  it("a task returns and raises what the method does", function()
+    server:script({ reply({ status = 404 }), reply({ status = 404, headers = { ["x-ms-error-code"] = "Error.No" } }) })
+    assert.are.equal("false service Error.No", run("", [[
+      local exists = client:user_exists_async({ user = "u" }):await()
+      local refused = client:add_user_to_group_async { user = "u", group = "g" }
+      local _, err = pcall(refused.await, refused)
+      return exists, err.kind, err.code]]))
+  end)
+
+  it("on_done is called, and the prompt texts are the same", function()
+    contains(run("", [[
+      local told
+      local task = client:close_user_connections_async { user = "u" }
+      task:on_done(function(which) told = tostring(which) end)
+      local before, done = tostring(task), task:done()
+      while client:pending() > 0 do client:poll(0.05) end
+      return before, done, told, client:poll(1)]]),
+      "webpubsub task: close_user_connections, in flight false webpubsub task: close_user_connections, done 0")
+  end)
+
+  it("a task that is cancelled ends soon, wherever it is", function()
+    local started = socket.gettime()
+    server:script({ steps.silence(), reply({ status = 503 }) })
+    assert.are.equal("cancelled cancelled", run("retry = { delay = 30 }", [[
+      local tasks = { client:close_user_connections_async { user = "u" },
+        client:close_user_connections_async { user = "u" } }
+      ngx.sleep(0.2)
+      for _, task in ipairs(tasks) do task:cancel() end
+      local _, errors = webpubsub.gather(tasks)
+      return errors[1].kind, errors[2].kind]]))
+    assert.is_true(socket.gettime() - started < 2)
+  end)
+
+  it("each has a bounded number of calls at a time, and leaves no threads behind", function()
+    server:script({ default = reply({ status = 204 }) })
+    local started = socket.gettime()
+    contains(run("", [[
+      local begun, most = 0, 0
+      local summary = client:each("close_user_connections", function()
+        begun = begun + 1
+        most = math.max(most, client:pending())
+        return begun <= 2000 and "user-" .. begun or nil
+      end, { concurrency = 8 })
+      local threads = 0
+      for _, list in pairs(require("webpubsub.threads").ended) do threads = threads + #list end
+      return summary.succeeded, summary.failed, most, threads <= 8]]), "2000 0 7 true")
+    assert.is_true(socket.gettime() - started < 20)
+  end)
+
+  it("each can be cancelled, and raises what its callback raises", function()
+    assert.are.equal("true 0 oops 0", run("", [[
+      local stop = ngx.now() + 0.1
+      local summary = client:each("close_user_connections", { "a", "b", "c" },
+        { concurrency = 1, context = { cancel = function() return ngx.now() > stop end } })
+      local _, problem = pcall(client.each, client, "close_user_connections", { "a", "b", "c" },
+        { concurrency = 2, on_result = function() error("oops", 0) end })
+      return summary.cancelled, summary.succeeded, problem, client:pending()]]))
+  end)
+
+  it("each holds all calls up while the service asks for it", function()
+    server:script({ reply({ status = 429, headers = { ["Retry-After"] = "1" } }), default = reply({ status = 204 }) })
+    local started = socket.gettime()
+    assert.are.equal("3", run("retries = 0", [[
+      return client:each("close_user_connections", { "a", "b", "c", "d" }, { concurrency = 1 }).succeeded]]))
+    assert.is_true(socket.gettime() - started >= 1)
+  end)
+
+  it("a transport of the application's own has tasks, too", function()
+    assert.are.equal("204 204", run("transport = function() ngx.sleep(0.05) return { status = 204 } end", [[
+      local values = webpubsub.gather({ client:close_user_connections_async { user = "a" },
+        client:close_user_connections_async { user = "b" } })
+      return values[1].status, values[2].status]]))
+  end)
+
+  it("there is no descriptor to poll", function()
+    contains(run("", [[return outcome(client.pollfd, client), outcome(client.attach_luv, client)]]),
+      "argument unsupported: inside NGINX tasks go on by themselves, in its own loop",
+      "in its own loop argument unsupported: ")
+  end)
+end)
