@@ -99,6 +99,7 @@ build = {
     ["webpubsub.threads"] = "lua/webpubsub/threads.lua",
     ["webpubsub.transport.curl"] = "lua/webpubsub/transport/curl.lua",
     ["webpubsub.transport.custom"] = "lua/webpubsub/transport/custom.lua",
+    ["webpubsub.transport.handshakes"] = "lua/webpubsub/transport/handshakes.lua",
     ["webpubsub.transport.nginx"] = "lua/webpubsub/transport/nginx.lua",
   },
   install = {

@@ -97,6 +97,17 @@ describe("in NGINX", function()
         [[return require("webpubsub.core").extras(client).transport.counts.resent]])))
     end)
 
+    it("is replaced as often as there was another such", function()
+      server:script({ OK, OK, OK, steps.close(), steps.close(), steps.close(), OK })
+      assert.are.equal("204 1", web:run(with_client("all_stale", "", [[
+        local threads = {}
+        for i = 1, 3 do threads[i] = ngx.thread.spawn(close, client) end
+        for i = 1, 3 do ngx.thread.wait(threads[i]) end
+        local response = client:close_user_connections { user = "alice" }
+        return response.status, response.attempts]])))
+      assert.are.equal(7, #server:requests())
+    end)
+
     it("fails the call that must not arrive twice", function()
       server:script({ OK, steps.close(), OK })
       contains(web:run(with_client("once", "retries = 0", "close(client) return close(client)")),

@@ -121,6 +121,65 @@ describe("in NGINX, TLS", function()
     contains(text, "transport certificate: ", "lua_ssl_trusted_certificate")
   end)
 
+  describe("with handshakes that take long", function()
+    -- The first of its connections wait so long for the server's part of the handshake.
+    local function serve_slowly(connections, seconds)
+      local server, script = serve({ tls = certs.valid }), { default = OK }
+      for index = 1, connections do script[index] = steps.on_accept(steps.delay(seconds)) end
+      server:script(script)
+      return server
+    end
+
+    it("shakes few hands at a time, for the loop's sake", function()
+      local server = serve_slowly(20, 0.1)
+      assert.are.equal("4", trusting:run(([[
+        local client = client("handshakes", { endpoint = "https://localhost:%d" })
+        local tcp, at_once, most = ngx.socket.tcp, 0, 0
+        ngx.socket.tcp = function()
+          local sock = tcp()
+          local function handshake(_, ...)
+            at_once = at_once + 1
+            most = math.max(most, at_once)
+            local session, problem = sock:sslhandshake(...)
+            at_once = at_once - 1
+            return session, problem
+          end
+          return setmetatable({ sslhandshake = handshake }, { __index = function(_, name)
+            return function(_, ...) return sock[name](sock, ...) end
+          end })
+        end
+        local threads = {}
+        for i = 1, 20 do threads[i] = ngx.thread.spawn(close, client) end
+        for i = 1, 20 do assert(select(2, ngx.thread.wait(threads[i])) == 204) end
+        ngx.socket.tcp = tcp
+        return most]]):format(server.port)))
+    end)
+
+    it("is not stopped by those that were given up", function()
+      local server = serve_slowly(4, 60)
+      contains(trusting:run(([[
+        local client = client("stuck", { endpoint = "https://localhost:%d", retries = 0 })
+        local threads, stop = {}, ngx.now() + 0.2
+        for i = 1, 4 do
+          threads[i] = ngx.thread.spawn(close, client, { cancel = function() return ngx.now() > stop end })
+        end
+        for i = 1, 3 do ngx.thread.wait(threads[i]) end
+        return select(2, ngx.thread.wait(threads[4]))]]):format(server.port)), "cancelled cancelled: ")
+      assert.are.equal("204", trusting:run("return close(client('stuck'))"))
+    end)
+
+    it("is not stopped for long by threads that were killed", function()
+      local server = serve_slowly(4, 60)
+      assert.are.equal("done", trusting:run(([[
+        local client = client("killed", { endpoint = "https://localhost:%d", connect_timeout = 0.4, retries = 0 })
+        local threads = {}
+        for i = 1, 4 do threads[i] = ngx.thread.spawn(close, client) end
+        for i = 1, 4 do ngx.thread.kill(threads[i]) end
+        return "done"]]):format(server.port)))
+      assert.are.equal("204", trusting:run("return close(client('killed'), { retry = { retries = 3, delay = 0.3 } })"))
+    end)
+  end)
+
   it("resumes its session on the next connection", function()
     local port = nginx.free_port()
     local service = nginx.start({ set = { tls = port, cert = certs.valid.cert, key = certs.valid.key }, http = [[

@@ -4,6 +4,7 @@
 -- luacheck: read globals ngx
 
 local core = require "webpubsub.core"
+local handshakes = require "webpubsub.transport.handshakes"
 
 local nginx = {}
 
@@ -108,6 +109,16 @@ local function handshake(transport, socket)
   return transport.session, ok and problem or "refused"
 end
 
+function exchange:secure(socket, deadline)
+  local permits = self.transport.permits
+  self.permit = permits:acquire(deadline)
+  if not self.permit then return nil, "timeout" end
+  set_timeout(socket, deadline - core.now())
+  local ok, problem = handshake(self.transport, socket)
+  permits:release(self.permit)
+  return ok, problem
+end
+
 -- A connection, from the pool or new; nil and the failure.
 function exchange:connect()
   local transport = self.transport
@@ -118,8 +129,7 @@ function exchange:connect()
   local ok, problem = socket:connect(transport.host, transport.port, transport.pool)
   self.reused = ok and socket:getreusedtimes() > 0
   if ok and transport.secure and not self.reused then
-    set_timeout(socket, started + seconds - core.now())
-    ok, problem = handshake(transport, socket)
+    ok, problem = self:secure(socket, started + seconds)
   end
   if ok then return socket end
   socket:close()
@@ -172,15 +182,19 @@ function exchange:attempt(bytes)
   return status, headers, body
 end
 
--- The exchange within `seconds`: status, header block and body, or nil, kind, code and message. What died with a kept
--- connection is sent again, once; the server may have seen it, so not with `once`.
-local function perform(transport, method, target, headers, body, seconds, once)
-  local http = table.remove(transport.spare) or core.http1(transport.max_header_bytes, transport.max_response_bytes)
-  local self = setmetatable({
-    transport = transport, http = http, seconds = seconds, deadline = core.now() + seconds,
+local function new_exchange(transport, seconds)
+  return setmetatable({
+    transport = transport, seconds = seconds, deadline = core.now() + seconds,
+    http = table.remove(transport.spare) or core.http1(transport.max_header_bytes, transport.max_response_bytes),
   }, exchange)
+end
+
+-- Status, header block and body, or nil, kind, code and message. What died with a kept connection is sent again, until
+-- there is one that lives; the server may have seen it, so not with `once`.
+function exchange:perform(method, target, headers, body, once)
+  local http, transport = self.http, self.transport
   local status, received, content = self:attempt(http:request(method, target, transport.authority, headers, body))
-  if not status and received.stale and not once then
+  while not status and received.stale and not once and core.now() < self.deadline do
     transport.counts.resent = transport.counts.resent + 1
     status, received, content = self:attempt(http:request(method, target, transport.authority, headers, body))
   end
@@ -200,11 +214,12 @@ local function watch(cancelled)
 end
 
 -- The exchange in a thread of its own, for a read that waits cannot be asked to stop. NGINX closes its connection.
-local function perform_unless(cancelled, ...)
-  local worker, watcher = ngx.thread.spawn(perform, ...), ngx.thread.spawn(watch, cancelled)
+function exchange:perform_unless(cancelled, ...)
+  local worker, watcher = ngx.thread.spawn(self.perform, self, ...), ngx.thread.spawn(watch, cancelled)
   local ok, status, headers, body, message = ngx.thread.wait(worker, watcher)
   ngx.thread.kill(worker)
   ngx.thread.kill(watcher)
+  if self.permit then self.transport.permits:release(self.permit) end
   if not ok then error(status, 0) end
   if status == WITHDRAWN then return nil, "cancelled", "cancelled", "the call was cancelled" end
   return status, headers, body, message
@@ -277,6 +292,7 @@ function nginx.new(origin, options)
     max_header_bytes = core.field(options, "max_header_bytes"),
     max_response_bytes = core.field(options, "max_response_bytes"),
     spare = {}, -- codecs that are not in use
+    permits = handshakes.new(),
     counts = { resent = 0 },
   }
   self.pool = pool_of(self, scheme, self.secure and read_client_certificate(self, options) or "", options)
@@ -284,12 +300,12 @@ function nginx.new(origin, options)
 
   local function guarded(method, target, headers, body, seconds, cancelled, once)
     check_phase()
+    local own = new_exchange(self, seconds)
     local status, received, content, message
     if cancelled then
-      status, received, content, message =
-        perform_unless(cancelled, self, method, target, headers, body, seconds, once)
+      status, received, content, message = own:perform_unless(cancelled, method, target, headers, body, once)
     else
-      status, received, content, message = perform(self, method, target, headers, body, seconds, once)
+      status, received, content, message = own:perform(method, target, headers, body, once)
     end
     if received == "argument" then core.raise(received, content, message) end -- the configuration's fault
     return status, received, content, message
