@@ -5,7 +5,7 @@
 #   make test    the whole suite         make test-valgrind   the suite under valgrind
 #   make bench   speed, as ratios        make torture         every allocation made to fail
 #   make stress  threads and exits       make fuzz            random responses for the HTTP/1.1 codec
-#   make interop the vendor's JavaScript clients against the emulator
+#   make interop the vendor's JavaScript clients against the emulator      make bench-nginx  calls inside a worker
 #   make install LUA=5.4 PREFIX=/usr/local DESTDIR=           make clean, make generate
 #
 # LUA is 5.1, 5.2, 5.3, 5.4 (the reference) or jit; without it `make test` runs on all of them. One 5.1 build serves
@@ -43,7 +43,7 @@ CURL := buffer $(basename $(notdir $(wildcard csrc/curl_*.c csrc/lua_curl*.c)))
 CORE_SO := $(BUILD)/webpubsub/core.so
 CURL_SO := $(BUILD)/webpubsub/curl.so
 
-.PHONY: all demo test test-asan test-valgrind bench torture stress fuzz interop lint install clean deps deps-build deps-test deps-demo deps-lint
+.PHONY: all demo test test-asan test-valgrind bench torture stress fuzz interop bench-nginx lint install clean deps deps-build deps-test deps-demo deps-lint
 
 all: deps-build
 	@$(MAKE) --no-print-directory build
@@ -190,6 +190,13 @@ bench: deps-test
 $(THREAD_TIME): spec/bench/thread_time.c
 	@mkdir -p $(@D)
 	$(CC) -std=c99 -fPIC $(WARNINGS) -O2 -shared $(shell pkg-config --cflags lua5.4) -o $@ $<
+
+# Calls from inside an NGINX worker. The bench itself runs on Lua 5.4.
+bench-nginx:
+	@$(MAKE) --no-print-directory deps-test LUA=jit
+	@sh .ci/deps wrk lua5.4
+	@$(MAKE) --no-print-directory build LUA=jit
+	@$(ENVIRONMENT) lua5.4 spec/bench/nginx_calls.lua $(CURDIR)/build/5.1
 
 # node and npm come from Debian where the machine has none of its own.
 interop:
