@@ -72,6 +72,9 @@ local function resume(task, ...)
   if not task.finished then resumed(task, coroutine.resume(task.thread, ...)) end
 end
 
+--- There can always be a task. What becomes of one too many, the engine says.
+function scheduler.admit() end
+
 --- Has the task run `perform(extras)`, with a transport that yields in the place of the client's.
 ---@param task table
 ---@param perform fun(extras: table): ...
@@ -170,13 +173,14 @@ local function wake_sleepers(self, now)
   end
 end
 
--- Who is asked may start and end tasks, so the table is not walked meanwhile.
+-- Who is asked may start and end tasks, so the table is not walked meanwhile. What it raises is how the task ends.
 local function ask_for_cancels(self)
   local asked = {}
   for task, cancelled in pairs(self.asking) do asked[task] = cancelled end
   for task, cancelled in pairs(asked) do
     local ok, answer = pcall(cancelled)
-    if not ok then task:fail(answer) elseif answer then task:cancel() end
+    if not ok then task.problem = { answer } end
+    if answer or not ok then task:cancel() end
   end
 end
 

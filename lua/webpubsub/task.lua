@@ -1,5 +1,5 @@
 --- Tasks: calls that do not wait. Each runs the driver in a coroutine of its own, which the transport's scheduler moves
--- on: scheduler.lua, or inside NGINX threads.lua.
+-- on: scheduler.lua, or inside NGINX timers.lua.
 
 local core = require "webpubsub.core"
 local driver = require "webpubsub.driver"
@@ -61,7 +61,7 @@ end
 ---@return webpubsub.Task
 function task.start(client, name, cancel, perform)
   local share, extras = share_of(client, name), core.extras(client)
-  if extras.transport.check_phase then extras.transport.check_phase() end
+  share.scheduler:admit(name)
   local self = setmetatable({ scheduler = share.scheduler, share = share, name = name }, tasks)
   share.pending = share.pending + 1
   self.scheduler:start(self, perform, setmetatable({
@@ -108,13 +108,6 @@ function tasks:cancel()
   if self.finished or self.cancelled then return end
   self.cancelled = true
   self.scheduler:withdraw(self)
-end
-
---- For the scheduler: withdraws the call because what is asked whether to do so has raised an error; with this the task
--- then ends.
-function tasks:fail(err)
-  self.problem = { err }
-  self:cancel()
 end
 
 --- Has `callback(task)` called when the task is over, from within `poll`; at once where it is over already.

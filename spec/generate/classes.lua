@@ -31,7 +31,7 @@ return [[
 ---@field max_connections? integer  to the service, for the client's tasks, of which more wait, 1 to 10000; default 100
 ---@field transport? fun(request: webpubsub.TransportRequest): webpubsub.TransportResponse?, string?  sends in the
 ---  library's stead; returns the response, or nil and why there is none
----@field pool_size? integer  inside NGINX: connections of a worker, 1 to 10000; default 32
+---@field pool_size? integer  inside NGINX: connections of a worker, 1 to 10000; default 100
 ---@field backlog? integer  inside NGINX: calls of a worker that wait for one of them, 0 to 100000; default 256
 ---@field max_deferred? integer  inside NGINX: calls of a worker that `defer` queues, 1 to 100000; default 1000
 

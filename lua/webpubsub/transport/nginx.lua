@@ -4,35 +4,19 @@
 -- luacheck: read globals ngx
 
 local core = require "webpubsub.core"
+local phases = require "webpubsub.phases"
+local timers = require "webpubsub.timers"
 local handshakes = require "webpubsub.transport.handshakes"
 
 local nginx = {}
 
 local DEFAULT_CONNECT_TIMEOUT = 5                       -- seconds
-local DEFAULT_POOL_SIZE, DEFAULT_BACKLOG = 32, 256      -- cold TLS handshakes of more at once would stall the worker
+local DEFAULT_POOL_SIZE, DEFAULT_BACKLOG = 100, 256
 local IDLE_MILLISECONDS = 30000                         -- that a connection is kept for the next call
 local LONGEST_READ = 65536                              -- bytes
 
 -- Seconds between two looks at the caller's `cancel`, and while a call waits at whether the worker shuts down.
 local CANCEL_SLICE, EXIT_SLICE = 0.05, 0.5
-
--- ---------------------------------------------------------------- where calls can be made
-
--- NGINX runs these phases to their end without going back to its loop. The value says what else is to be done.
-local DEFER = "use client:defer(operation, arguments), which makes the call soon after"
-local LATER = "make the call in a later phase, or in a timer"
-local without_io = {
-  init = LATER, exit_worker = "there is no later phase", init_worker = DEFER, set = DEFER, header_filter = DEFER,
-  body_filter = DEFER, balancer = DEFER, log = DEFER, ssl_session_store = DEFER,
-}
-
-local function check_phase()
-  local phase = ngx.get_phase()
-  local instead = without_io[phase]
-  if instead then
-    core.raise("argument", "phase", ("NGINX allows no calls in its phase %s; %s"):format(phase, instead))
-  end
-end
 
 -- ---------------------------------------------------------------- one exchange
 
@@ -299,7 +283,7 @@ function nginx.new(origin, options)
   self.spare[1] = core.http1(self.max_header_bytes, self.max_response_bytes) -- raises what is wrong with the limits
 
   local function guarded(method, target, headers, body, seconds, cancelled, once)
-    check_phase()
+    phases.check_io()
     local own = new_exchange(self, seconds)
     local status, received, content, message
     if cancelled then
@@ -313,7 +297,7 @@ function nginx.new(origin, options)
 
   return {
     now = core.now, wall = ngx.now, sleep = nginx.sleep, exchange = guarded, counts = self.counts,
-    check_phase = check_phase, scheduler = function() return require("webpubsub.threads") end,
+    scheduler = function() return timers end,
   }
 end
 
