@@ -4,6 +4,7 @@
 #   make demo    the main job, live      make test-asan       the suite under ASan and UBSan
 #   make test    the whole suite         make test-valgrind   the suite under valgrind
 #   make bench   speed, as ratios        make torture         every allocation made to fail
+#   make bench-many  100,000 users: memory, failures, Ctrl-C
 #   make stress  threads and exits       make fuzz            random responses for the HTTP/1.1 codec
 #   make interop the vendor's JavaScript clients against the emulator
 #   make install LUA=5.4 PREFIX=/usr/local DESTDIR=           make clean, make generate
@@ -43,7 +44,7 @@ CURL := buffer $(basename $(notdir $(wildcard csrc/curl_*.c csrc/lua_curl*.c)))
 CORE_SO := $(BUILD)/webpubsub/core.so
 CURL_SO := $(BUILD)/webpubsub/curl.so
 
-.PHONY: all demo test test-asan test-valgrind bench torture stress fuzz interop lint install clean deps deps-build deps-test deps-demo deps-lint
+.PHONY: all demo test test-asan test-valgrind bench bench-many torture stress fuzz interop lint install clean deps deps-build deps-test deps-demo deps-lint
 
 all: deps-build
 	@$(MAKE) --no-print-directory build
@@ -186,6 +187,12 @@ bench: deps-test
 	@$(MAKE) --no-print-directory build $(RAW_CALLS) $(RAW_BURST) $(SLOW_SERVER) $(THREAD_TIME)
 	@$(ENVIRONMENT) lua5.4 spec/bench/run.lua $(RAW_CALLS)
 	@$(ENVIRONMENT) lua5.4 spec/bench/tick.lua $(RAW_BURST) $(SLOW_SERVER)
+
+# Closes the connections of 100,000 users against the emulator; USERS=n of fewer.
+bench-many: deps-test
+	@sh .ci/deps nginx-light
+	@$(MAKE) --no-print-directory --silent build
+	@$(ENVIRONMENT) lua5.4 spec/bench/many.lua $(USERS)
 
 $(THREAD_TIME): spec/bench/thread_time.c
 	@mkdir -p $(@D)

@@ -23,6 +23,7 @@ local configuration = [[
     access_log off; keepalive_requests 1000000000; keepalive_timeout 600s;
     client_body_temp_path $directory/body; proxy_temp_path $directory/proxy; fastcgi_temp_path $directory/fastcgi;
     uwsgi_temp_path $directory/uwsgi; scgi_temp_path $directory/scgi;
+    $blocks
     server { listen 127.0.0.1:$port; $locations }
   }
 ]]
@@ -30,13 +31,16 @@ local configuration = [[
 --- Starts nginx with `locations` in a server block.
 ---@param locations string
 ---@param directives string?  for the main block
+---@param blocks string?  beside the server block
 ---@return { origin: string, stop: fun() }
-function nginx.start(locations, directives)
+function nginx.start(locations, directives, blocks)
   local handle = io.popen("mktemp -d")
   local directory = handle:read("*l")
   handle:close()
   local port = free_port()
-  local settings = { main = directives or "", directory = directory, port = port, locations = locations }
+  local settings = {
+    main = directives or "", blocks = blocks or "", directory = directory, port = port, locations = locations,
+  }
   write(directory .. "/nginx.conf", (configuration:gsub("$(%w+)", settings)))
   local command = ("PATH=$PATH:/usr/sbin nginx -p %s -c %s/nginx.conf -e %s/error.log"):format(directory, directory,
     directory)
