@@ -195,6 +195,12 @@ describe("the prompt without a terminal", function()
     assert.are.same({ "nil", 4 }, { lines[4], #lines })
   end)
 
+  it("says what an entry lacks that is not finished at the end", function()
+    local result = run('"before"\nclient:close_user_connections {\n')
+    assert.are.same({ 0, "before\n" }, { result.code, result.stdout })
+    assert.is_truthy(result.stderr:find("^prompt:1: [^\n]*<eof>'?\n$"), result.stderr)
+  end)
+
   it("has help at hand", function()
     assert.is_truthy(run("help()\n").stdout:find("close_user_connections", 1, true))
     assert.is_truthy(run('help "close_user_connections"\n').stdout:find("excluded", 1, true))
