@@ -108,7 +108,7 @@ local expected = {
 }
 
 -- What a parameter is, whichever operation takes it: type, place, name on the wire, least, most, choices; and what its
--- text must be. An "id" has at least a character, a "group" 1 to 1024 that are not all white space, "text" may be empty.
+-- text must be: an "id" is not empty, a "group" has 1 to 1024 characters, not all white space, "text" may be empty.
 local parameters = {
   user = { "string", "path", "userId", rule = "id" },
   connection = { "string", "path", "connectionId", rule = "id" },

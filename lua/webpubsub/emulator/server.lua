@@ -20,6 +20,7 @@ local server = {}
 local MAX_LINE_BYTES = 64 * 1024 -- request line or one header; a token repeats the URL
 local MAX_BODY_BYTES = 1024 * 1024
 local MAX_DISCARDED_BYTES = 16 * 1024 * 1024 -- of a body that is too large, so that its sender reads the answer
+local MAX_LENGTH_DIGITS = 15
 local READ_SECONDS = 30 -- for a request's body
 local WRITE_SECONDS = 30
 local KEEP_ALIVE_SECONDS = 120
@@ -144,13 +145,22 @@ local function cut_off(stream, farewell)
   end
 end
 
+-- What a body's length is must be said once and be a number that can be.
+local function has_clear_length(headers)
+  local lengths = headers:get_as_sequence("content-length")
+  if lengths.n > 1 or (lengths.n == 1 and headers:has("transfer-encoding")) then
+    return false
+  end
+  return lengths.n == 0 or (not lengths[1]:find("%D") and #lengths[1] <= MAX_LENGTH_DIGITS)
+end
+
 local function on_stream(self, stream)
   local readable, headers, why = pcall(stream.get_headers, stream, READ_SECONDS)
   if not readable or not headers then
     local gone = readable and not why
     cut_off(stream, gone and "" or BAD_REQUEST)
     return
-  elseif (headers:get("content-length") or "0"):find("%D") then
+  elseif not has_clear_length(headers) then
     cut_off(stream, BAD_REQUEST)
     return
   end
