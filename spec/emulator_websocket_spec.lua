@@ -70,7 +70,6 @@ describe("emulator, WebSocket clients:", function()
     end)
 
     it("refuses a token whose claims are not text", function()
-      local auth = require "webpubsub.emulator.auth"
       local bytes = auth.client_token(server.emulator.key, { audience = hub:audience(), user = "\255" })
       assert.equal(401, (status("?access_token=" .. bytes)))
     end)

@@ -1,4 +1,4 @@
---- The emulator as a program: `webpubsub emulator`, or lua5.4 lua/webpubsub/emulator/main.lua where nothing is installed.
+--- The emulator as a program: `webpubsub emulator`, or where that is not installed, this file with lua5.4.
 
 local here = arg[0]:match("^(.*/)") or "./"
 package.path = here .. "../../?.lua;" .. here .. "../../?/init.lua;" .. package.path
