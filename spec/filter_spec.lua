@@ -133,7 +133,7 @@ describe("a filter's template", function()
     ["with a placeholder between quotes"] = { "invalid", "leave the quotes out", "a eq 'x %s y' and b eq %s", 1, 2 },
     ["with an open quote"] = { "invalid", "not closed", "a eq 'x" },
     ["with an open quote after a doubled one"] = { "invalid", "not closed", "a eq 'it''s and b eq %s", "x" },
-    ["with a placeholder against another, which would be one value"] = { "invalid", "by itself", "a eq %s%s", "x", "y" },
+    ["with a placeholder against another"] = { "invalid", "by itself", "a eq %s%s", "x", "y" },
     ["with a placeholder against a quote"] = { "invalid", "by itself", "a eq 'x'%s", "y" },
     ["with a quote against a placeholder"] = { "invalid", "by itself", "a eq %s'x'", "y" },
     ["with a placeholder against a word"] = { "invalid", "by itself", "a eq 1%s", 2 },

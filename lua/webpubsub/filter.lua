@@ -37,7 +37,8 @@ local function check_template(template)
     end
   end
   if plain:find "[%w_']%%s" or plain:find "%%s[%w_'%%]" then
-    refuse("invalid", "each %s must stand by itself in the filter's template, not against a word, a quote or another %s")
+    refuse("invalid", "each %s must stand by itself in the filter's template, not against a word, a quote or another "
+      .. "%s")
   end
 end
 

@@ -83,7 +83,7 @@ end
 ---@param query table
 ---@param name string
 ---@param min integer
----@param max integer? no upper limit without
+---@param max integer
 ---@return integer|nil value nil when the parameter is absent
 function parameters.integer(query, name, min, max)
   local text = query:first(name)
@@ -91,9 +91,8 @@ function parameters.integer(query, name, min, max)
     return nil
   end
   local value = text:find("^-?%d+$") and math.tointeger(tonumber(text))
-  if not value or value < min or (max and value > max) then
-    parameters.reject(name, ("The field %s has to be an integer of %d %s."):format(
-      name, min, max and ("to %d"):format(max) or "or more"))
+  if not value or value < min or value > max then
+    parameters.reject(name, ("The field %s has to be an integer of %d to %d."):format(name, min, max))
   end
   return value
 end
