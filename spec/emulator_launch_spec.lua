@@ -132,6 +132,19 @@ describe("emulator, over TLS:", function()
     assert.truthy(tostring(why):find("certificate", 1, true), why)
   end)
 
+  it("says in its log which handshake failed, and goes on", function()
+    local socket = require "cqueues.socket"
+    local plain = socket.connect("127.0.0.1", server.emulator.port)
+    plain:settimeout(5)
+    plain:write("GET / HTTP/1.1\r\n\r\n")
+    plain:onerror(function(_, _, why) return why end)
+    plain:read("*a")
+    plain:close()
+    assert.equal(200, server:http("HEAD", "/api/health", { tls_context = context }).status)
+    local log = assert(io.open(server.emulator.log_path)):read("*a")
+    assert.truthy(log:find("\na TLS handshake failed: http request\n", 1, true), log)
+  end)
+
   it("serves WebSocket clients, and lets go of one that does not answer its close", function()
     local alice = server:connect { user = "alice", tls_context = context }
     local mute = server:connect { user = "mute", tls_context = context }

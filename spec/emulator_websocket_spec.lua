@@ -111,6 +111,16 @@ describe("emulator, WebSocket clients:", function()
       assert.truthy(response.json.message:find("A WebSocket handshake is expected", 1, true))
     end)
 
+    it("takes a GET only", function()
+      for _, method in ipairs { "POST", "HEAD", "OPTIONS" } do
+        local response = hub:http(method, "/client/hubs/handshake?access_token=" .. token(hub), { headers = {
+          upgrade = "websocket", connection = "upgrade", ["sec-websocket-version"] = "13",
+          ["sec-websocket-key"] = "dGhlIHNhbXBsZSBub25jZQ==",
+        } })
+        assert.same({ 405, "GET" }, { response.status, response.headers:get("allow") })
+      end
+    end)
+
     it("writes no token into the log", function()
       local secret = token(hub)
       hub:connect({ token = secret }):close()

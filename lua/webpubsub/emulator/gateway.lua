@@ -112,6 +112,9 @@ end
 ---@return EmulatorResponse|nil response nil once the connection was a WebSocket
 ---@return string|nil note for the log
 function gateway.handle(server, stream, headers, parsed, on_upgrade)
+  if headers:get(":method") ~= "GET" then
+    return responses.empty(405, { allow = "GET" })
+  end
   local hub_name, refusal = route(parsed.segments)
   refusal = refusal or refuse_subprotocol(headers)
   if refusal then

@@ -177,6 +177,16 @@ local function on_stream(self, stream)
   log_request(self, headers, response and response.status or "ended", started, note)
 end
 
+-- What lua-http reports, in one line. OpenSSL's words come behind a number and the name of a library.
+local function describe_failure(operation, message)
+  message = message:match("^[^\n]*")
+  local handshake = message:match("^starttls: (.*)$")
+  if handshake then
+    return "a TLS handshake failed: " .. handshake:gsub("^error:%x+:.*::", "")
+  end
+  return ("%s: %s"):format(operation, message)
+end
+
 ---@class EmulatorServerOptions
 ---@field host string
 ---@field port integer 0: any free one
@@ -209,9 +219,7 @@ function server.listen(options)
     ctx = options.tls_context,
     intra_stream_timeout = KEEP_ALIVE_SECONDS,
     onstream = function(_, stream) on_stream(self, stream) end,
-    onerror = function(_, _, operation, message)
-      self.log(("%s: %s"):format(operation, tostring(message):match("^[^\n]*")))
-    end,
+    onerror = function(_, _, operation, message) self.log(describe_failure(operation, tostring(message))) end,
   }
   if http then
     local listening
