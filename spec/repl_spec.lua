@@ -127,9 +127,16 @@ describe("completion", function()
     { "client:close_user_connections { user = to", { "tonumber", "tostring" } },
     { 'client:close_user_connections { user = "us', {} },
     { "print { us", {} },
+    { "object:", { "object:method" } },
+    { "object:me", { "object:method" } },
+    { "object.fi", { "object.field" } },
+    { "object.me", { "object.method" } },
+    { "object.field.na", { "object.field.name" } },
   }
   for _, case in ipairs(cases) do
     it(("of %q"):format(case[1]), function()
+      rawset(_G, "object", setmetatable({ field = { name = 1 } }, { __index = { method = print, __call = print } }))
+      finally(function() rawset(_G, "object", nil) end)
       assert.are.same(case[2], (complete(case[1])))
     end)
   end
