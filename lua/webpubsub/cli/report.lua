@@ -159,8 +159,10 @@ function report.summary(operation, summary, resume, as_json)
   put(("%s: %d of %d, %d failed, in %.1f s (%.0f a second)"):format(report.done(operation), summary.succeeded,
     summary.total, summary.failed, summary.elapsed, summary.rate))
   if resume then
-    io.stderr:write(("%s; to go on with the rest, repeat it with --skip %d\n"):format(
-      summary.interrupted and "interrupted" or "stopped", resume))
+    local again = summary.succeeded + summary.failed - summary.completed_through
+    io.stderr:write(("%s; to go on with the rest, repeat it with --skip %d%s\n"):format(
+      summary.interrupted and "interrupted" or "stopped", resume,
+      again > 0 and (" (%d behind it are done already, and will be done again)"):format(again) or ""))
   end
 end
 
