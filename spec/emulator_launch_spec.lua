@@ -132,6 +132,16 @@ describe("emulator, over TLS:", function()
     assert.truthy(tostring(why):find("certificate", 1, true), why)
   end)
 
+  it("has a certificate for every name of this machine", function()
+    local file = assert(io.open(server.emulator.ca_file))
+    local certificate = require("openssl.x509").new(file:read("*a"))
+    file:close()
+    local names = {}
+    for kind, name in pairs(certificate:getSubjectAlt()) do names[#names + 1] = kind .. " " .. name end
+    table.sort(names)
+    assert.same({ "DNS localhost", "IP 127.0.0.1", "IP ::1" }, names)
+  end)
+
   it("says in its log which handshake failed, and goes on", function()
     local socket = require "cqueues.socket"
     local plain = socket.connect("127.0.0.1", server.emulator.port)
