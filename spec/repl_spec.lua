@@ -6,6 +6,7 @@ local evaluate = require("webpubsub.cli.repl.evaluate")
 local launch = require("webpubsub.emulator.launch")
 local pretty = require("webpubsub.cli.repl.pretty")
 local program = require("spec.support.program")
+local readme = require("spec.support.readme")
 local webpubsub = require("webpubsub")
 
 local KEY = "a-key-that-nobody-may-see"
@@ -124,6 +125,9 @@ describe("completion", function()
     { "client:close_user_connections {\n  user = 'a',\n  re", { "reason = " } },
     { "client:close_user_connections { context = { time", { "timeout = " } },
     { "client:client_access_url { exp", { "expires_in = " } },
+    { "c = webpubsub.new { conn", { "connect_timeout", "connection_string" } },
+    { "c = webpubsub.new({ hu", { "hub = " } },
+    { "c = mywebpubsub.new { hu", {} },
     { "client:close_user_connections { user = to", { "tonumber", "tostring" } },
     { 'client:close_user_connections { user = "us', {} },
     { "print { us", {} },
@@ -156,6 +160,20 @@ describe("completion", function()
       local _, err = pcall(core.prepare, rawget(_G, "client"), "send_to_all", arguments)
       assert.are_not.equal("unknown", type(err) == "table" and err.code, name)
     end
+  end)
+
+  it("knows the options of a client, all that the README has", function()
+    local rows = readme.text:match("\n## The client\n(.-)\n## ")
+    local offered, listed = {}, {}
+    for _, name in ipairs(complete("webpubsub.new { ")) do
+      offered[name] = true
+      local _, err = pcall(webpubsub.new, { [name] = 0 / 0 })
+      assert.are_not.equal("unknown", type(err) == "table" and err.code, name)
+    end
+    for cell in rows:gmatch("\n| (`[^|]*) |") do
+      for name in cell:gmatch("`([%l%d_]+)`") do listed[name] = true end
+    end
+    assert.are.same(listed, offered)
   end)
 
   it("runs nothing", function()

@@ -13,6 +13,14 @@ local CONTEXT = {
   "policies",
 }
 
+-- Of webpubsub.new.
+local OPTIONS = {
+  "connection_string", "endpoint", "key", "credential", "hub", "timeout", "attempt_timeout", "connect_timeout",
+  "retries", "retry", "headers", "user_agent", "policies", "logger", "log_ids", "reverse_proxy", "proxy", "ca_file",
+  "client_cert", "client_key", "client_key_password", "http2", "max_response_bytes", "max_header_bytes",
+  "max_connections", "allow_http", "transport", "pool_size", "backlog", "max_deferred",
+}
+
 -- Arguments by method; the operations' come from their table.
 local arguments_of = {
   client_access_url = { "user", "roles", "groups", "expires_in", "protocol", "context" },
@@ -70,6 +78,7 @@ local function named_arguments(text)
   if not innermost or innermost.brace ~= "{" then return nil end
   if not text:sub(innermost.entry):find "^%s*[%a_]?[%w_]*$" then return nil end
   if innermost.before:find "context%s*=%s*$" then return CONTEXT end
+  if innermost.before:find "%f[%w_]webpubsub%.new%s*%(?%s*$" then return OPTIONS end
   local method = innermost.before:match ":%s*([%a_][%w_]*)%s*%(?%s*$"
   return method and arguments_of[method]
 end
