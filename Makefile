@@ -5,7 +5,7 @@
 #   make test    the whole suite         make test-valgrind   the suite under valgrind
 #   make bench   speed, as ratios        make torture         every allocation made to fail
 #   make stress  threads and exits       make fuzz            random responses for the HTTP/1.1 codec
-#   make interop the vendor's JavaScript clients against the emulator      make bench-nginx  calls inside a worker
+#   make interop the vendor's own clients    make bench-many, make bench-nginx   100,000 users; calls inside a worker
 #   make install LUA=5.4 PREFIX=/usr/local DESTDIR=           make clean, make generate
 #
 # LUA is 5.1, 5.2, 5.3, 5.4 (the reference) or jit; without it `make test` runs on all of them. One 5.1 build serves
@@ -43,7 +43,7 @@ CURL := buffer $(basename $(notdir $(wildcard csrc/curl_*.c csrc/lua_curl*.c)))
 CORE_SO := $(BUILD)/webpubsub/core.so
 CURL_SO := $(BUILD)/webpubsub/curl.so
 
-.PHONY: all demo test test-asan test-valgrind bench torture stress fuzz interop bench-nginx lint install clean deps deps-build deps-test deps-demo deps-lint
+.PHONY: all demo test test-asan test-valgrind bench bench-many torture stress fuzz interop bench-nginx lint install clean deps deps-build deps-test deps-demo deps-lint
 
 all: deps-build
 	@$(MAKE) --no-print-directory build
@@ -186,6 +186,12 @@ bench: deps-test
 	@$(MAKE) --no-print-directory build $(RAW_CALLS) $(RAW_BURST) $(SLOW_SERVER) $(THREAD_TIME)
 	@$(ENVIRONMENT) lua5.4 spec/bench/run.lua $(RAW_CALLS)
 	@$(ENVIRONMENT) lua5.4 spec/bench/tick.lua $(RAW_BURST) $(SLOW_SERVER)
+
+# Closes the connections of 100,000 users against the emulator; USERS=n of fewer.
+bench-many: deps-test
+	@sh .ci/deps nginx-light
+	@$(MAKE) --no-print-directory --silent build
+	@$(ENVIRONMENT) lua5.4 spec/bench/many.lua $(USERS)
 
 $(THREAD_TIME): spec/bench/thread_time.c
 	@mkdir -p $(@D)

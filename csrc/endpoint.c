@@ -204,8 +204,7 @@ static bool split_authority(struct wps_slice authority, struct wps_slice *host, 
     return true;
 }
 
-/* Nothing that a URL parser on the way could read as something else: no dot segments, plain or escaped. */
-static bool path_is_valid(struct wps_slice path)
+bool wps_path_has_dots(struct wps_slice path)
 {
     size_t dots = 0, other = 0;
 
@@ -214,27 +213,37 @@ static bool path_is_valid(struct wps_slice path)
 
         if (i < path.length)
             byte = path.data[i];
-        if (byte == '/') {
+        if (byte == '/' || byte == '\\') {
             if (dots && !other)
-                return false;
+                return true;
             dots = other = 0;
-        } else if (byte == '%') {
-            if (path.length - i < 3 || !is_hex(path.data[i + 1]) || !is_hex(path.data[i + 2]))
-                return false;
-            if (path.data[i + 1] == '2' && (path.data[i + 2] | 0x20) == 'e')
-                dots++;
-            else
-                other++;
-            i += 2;
         } else if (byte == '.') {
             dots++;
-        } else if (is_alphanumeric(byte) || (byte != '\0' && strchr("-_~!$&'()*+,;=:@", byte))) {
-            other++;
+        } else if (path.length - i >= 3 && memcmp(path.data + i, "%2", 2) == 0 && (path.data[i + 2] | 0x20) == 'e') {
+            dots++;
+            i += 2;
         } else {
+            other++;
+        }
+    }
+    return false;
+}
+
+/* Nothing that a URL parser on the way could read as something else. */
+static bool path_is_valid(struct wps_slice path)
+{
+    for (size_t i = 0; i < path.length; i++) {
+        char byte = path.data[i];
+
+        if (byte == '%') {
+            if (path.length - i < 3 || !is_hex(path.data[i + 1]) || !is_hex(path.data[i + 2]))
+                return false;
+            i += 2;
+        } else if (!is_alphanumeric(byte) && (byte == '\0' || !strchr("/.-_~!$&'()*+,;=:@", byte))) {
             return false;
         }
     }
-    return true;
+    return !wps_path_has_dots(path);
 }
 
 static void append_lower(struct wps_buffer *buffer, struct wps_slice text)

@@ -252,15 +252,28 @@ static void push_service_error(lua_State *L, const struct wps_call *call, int re
 
 /* ------------------------------------------------------------------ answers */
 
-/* [{"connectionId","userId"?}] at `source` becomes { {connection, user}, ... } on top of the stack. */
-static bool push_members(lua_State *L, int source)
+/* An object where a list is expected; the empty ones look the same. */
+static bool has_names(lua_State *L, int source)
 {
-    int count = (int)lua_rawlen(L, source);
+    bool names = lua_rawlen(L, source) == 0;
 
+    lua_pushnil(L);
+    names = lua_next(L, source) && names;
+    lua_settop(L, source);
+    return names;
+}
+
+/* [{"connectionId","userId"?}] on top of the stack becomes { {connection, user}, ... } above it. */
+static bool push_members(lua_State *L)
+{
+    int source = lua_gettop(L), count = (int)lua_rawlen(L, source);
+
+    if (has_names(L, source))
+        return false;
     lua_createtable(L, count, 0);
     for (int i = 1; i <= count; i++) {
         lua_rawgeti(L, source, i);
-        if (!lua_istable(L, -1))
+        if (!lua_istable(L, -1) || !wps_string_field(L, lua_gettop(L), "connectionId").length)
             return false;
         lua_createtable(L, 0, 2);
         copy_string(L, lua_gettop(L) - 1, "connectionId", "connection");
@@ -269,6 +282,15 @@ static bool push_members(lua_State *L, int source)
         lua_pop(L, 1);
     }
     return true;
+}
+
+/* A token goes into a header or a URL: it must be something, and have nothing that ends one. */
+static bool is_token(struct wps_slice text)
+{
+    for (size_t i = 0; i < text.length; i++)
+        if (text.data[i] <= ' ' || text.data[i] >= 0x7f)
+            return false;
+    return text.length > 0;
 }
 
 /* Adds what a body holds to the response on top of the stack; false where it does not hold it. */
@@ -281,11 +303,11 @@ static bool set_answer(lua_State *L, const struct wps_call *call)
     if (!wps_push_json(L, body))
         return false;
     if (lua_istable(L, answer) && call->request.operation->result == WPS_RESULT_TOKEN) {
-        good = wps_push_field(L, answer, "token") && lua_type(L, -1) == LUA_TSTRING;
+        good = wps_push_field(L, answer, "token") && is_token(wps_to_slice(L, -1));
         if (good)
             lua_setfield(L, response, "token");
     } else if (lua_istable(L, answer) && push_table_field(L, answer, "value")) {
-        good = push_members(L, lua_gettop(L));
+        good = push_members(L);
         if (good)
             lua_setfield(L, response, "items");
         if (wps_push_field(L, answer, "nextLink") && lua_type(L, -1) != LUA_TSTRING)

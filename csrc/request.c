@@ -314,13 +314,21 @@ enum wps_kind wps_request_follow(struct wps_request *request, const struct wps_e
     struct wps_slice origin = { url.data, wps_origin_length(url) };
     struct wps_base base = { 0 };
     struct wps_error ignored = { 0 };
+    struct wps_slice path = { url.data + origin.length, 0 };
     bool printable = origin.length > 0 && origin.length < url.length;
     bool same;
 
-    for (size_t i = origin.length; printable && i < url.length; i++)
+    for (size_t i = 0; printable && i < url.length; i++)
         printable = url.data[i] > ' ' && url.data[i] < 0x7f && url.data[i] != '#';
     if (!printable)
         return wps_fail(error, WPS_PROTOCOL, NULL, "malformed", "the link to the next page is not an absolute URL");
+    while (path.length < url.length - origin.length && path.data[path.length] != '?')
+        path.length++;
+    if (wps_path_has_dots(path)) /* behind a reverse proxy they could lead out of the service */
+        return wps_fail(error, WPS_PROTOCOL, NULL, "malformed", "the link to the next page has dot segments");
+    if (url.length > WPS_MAX_LINK)
+        return wps_fail(error, WPS_PROTOCOL, NULL, "too_large",
+                        "the link to the next page is longer than %d bytes", WPS_MAX_LINK);
     same = !wps_base_parse(&base, origin, 0, "nextLink", &ignored) && base.url.length == service->origin
            && memcmp(base.url.data, service->url.data, service->origin) == 0;
     wps_base_free(&base);

@@ -136,6 +136,8 @@ enum wps_kind wps_base_parse(struct wps_base *base, struct wps_slice text, int p
 void wps_base_free(struct wps_base *base);
 /* Length of "https://host[:port]" in an absolute URL; 0 where it has no path after that. */
 size_t wps_origin_length(struct wps_slice url);
+/* Has it a segment of dots, plain or escaped, which a URL parser on the way could fold away? */
+bool wps_path_has_dots(struct wps_slice path);
 
 struct wps_connection_string {
     struct wps_slice endpoint; /* these point into the text that was parsed */
@@ -230,6 +232,7 @@ enum wps_kind wps_jwt_sign_request(struct wps_signer *signer, struct wps_slice a
 /* ------------------------------------------------------------------ request */
 
 enum { WPS_MAX_BODY = 1024 * 1024 }; /* bytes; the service's limit for a message */
+enum { WPS_MAX_LINK = 32 * 1024 };   /* bytes of a link to the next page */
 
 struct wps_request {
     const struct wps_operation *operation;

@@ -157,6 +157,13 @@ describe("client_access_url of a client with a credential", function()
     end)
   end
 
+  it("escapes in the URL what is no part of a usual token", function()
+    local client = with_credential({ token_answer("a+b/c=&d#e") })
+    local url, token = client:client_access_url()
+    assert.are.equal("a+b/c=&d#e", token)
+    assert.are.equal("?access_token=a%2Bb%2Fc%3D%26d%23e", url:match("%?.*"))
+  end)
+
   it("does not lead to the reverse proxy that the service was asked through", function()
     local client, transport = with_credential({ token_answer("t") }, { reverse_proxy = "https://proxy.example/base" })
     assert.are.equal("wss://contoso.webpubsub.azure.com/client/hubs/chat?access_token=t", (client:client_access_url()))

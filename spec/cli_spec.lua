@@ -224,7 +224,7 @@ describe("a wrong command line", function()
     { "send-to-user alice --content a --ttl=", '--ttl takes a whole number, not ""' },
     { "send-to-user alice --json-content '{'", "the content is not JSON: " },
     { "send-to-user alice --content-file /nowhere", "/nowhere: No such file or directory" },
-    { "send-to-user alice --content-file /", "Is a directory" },
+    { "send-to-user alice --content-file /", "/: Is a directory" },
     { "send-to-all --content a --timeout soon", '--timeout takes a number of seconds, not "soon"' },
     { "send-to-all --content a --timeout 0", "timeout must be from 0.001 to 86400; it is 0" },
     { "send-to-all --content a --retries -1", "unknown option '-1'" },
@@ -235,11 +235,13 @@ describe("a wrong command line", function()
     { "add-user-to-group --users-from f", "missing argument 'group'" },
     { "add-user-to-group --users-from f --groups-from f", "can not be used together" },
     { "add-user-to-group news --users-from /nowhere", "/nowhere: No such file or directory" },
-    { "add-user-to-group news --users-from /", "Is a directory" },
+    { "add-user-to-group news --users-from /", "the list cannot be read: /: Is a directory" },
     { "send-to-user --users-from - --content -", "standard input cannot be both the list and the message" },
     { "grant-permission fly c1", '"sendToGroup" or "joinLeaveGroup"' },
     { "list-connections-in-group --groups-from f", "unknown option '--groups-from'" },
     { "help clse-connection", "unknown command 'clse-connection'; did you mean 'close-connection'?" },
+    { "help close_conection", "unknown command 'close_conection'; did you mean 'close-connection'?" },
+    { "help clos", "unknown command 'clos'" },
     { "--endpoint " .. NO_SUCH_PORT .. " user-exists alice", "endpoint needs either key or credential beside it" },
     { "--endpoint http://example.com --key k user-exists alice", "plain http:// to another machine" },
     { "--ca-file /nowhere user-exists alice", "/nowhere" },
@@ -314,7 +316,58 @@ describe("the emulator", function()
     local result = run({ "emulator", "--port", "0", "--exit-on-eof", "--key", KEY })
     assert.are.equal(0, result.code)
     assert.is_truthy((result.stdout .. result.stderr):find("listening on http://127.0.0.1:%d+\n"))
-    assert.are.equal(1, run({ "emulator", "--port", "none" }).code)
-    assert.is_truthy(run({ "emulator", "--help" }).stdout:find("--tls-cert-out", 1, true))
+  end)
+
+  it("has help, asked for either way", function()
+    for _, words in ipairs({ { "emulator", "--help" }, { "help", "emulator" } }) do
+      local result = run(words)
+      assert.are.same({ 0, "" }, { result.code, result.stderr })
+      assert.is_truthy(result.stdout:find("^Usage: webpubsub emulator "), result.stdout)
+      assert.is_truthy(result.stdout:find("--tls-cert-out", 1, true))
+    end
+  end)
+
+  it("exits with 2 where its command line is wrong, and says why in one line", function()
+    local wrong = { ["--port none"] = "'none' is not a port", ["--key ''"] = "the key must not be empty",
+      ["--prot 1"] = "did you mean '--port'?", ["x"] = "too many arguments" }
+    for line, why in pairs(wrong) do
+      local words = words_of(line)
+      table.insert(words, 1, "emulator")
+      local result = run(words)
+      assert.are.same({ 2, "" }, { result.code, result.stdout })
+      assert.is_truthy(complaint(result):find(why, 1, true), result.stderr)
+    end
+  end)
+end)
+
+describe("help", function()
+  it("tells what a command takes before what all lists take", function()
+    local text = run({ "help", "send-to-group" }).stdout
+    local position = 0
+    for _, heading in ipairs({ "\nArguments:", "\nOptions:", "\nMany at once:" }) do
+      local found = text:find(heading, 1, true)
+      assert.is_truthy(found and found > position, text)
+      position = found
+    end
+    assert.is_truthy(text:find("\nOptions:\n +%-%-excluded"), text)
+  end)
+
+  it("tells about every command", function()
+    for name in run({ "--help" }).stdout:match("\nCommands:\n(.-)\n\n"):gmatch("\n?   (%l[%l-]+) +%u") do
+      local result = run({ "help", name })
+      assert.are.same({ 0, "" }, { result.code, result.stderr })
+      assert.is_truthy(result.stdout:find("Usage: webpubsub " .. name, 1, true), name)
+    end
+  end)
+end)
+
+describe("output that cannot be written", function()
+  it("is no success", function()
+    local argv = program.argv({ "url", "--endpoint", emulator.endpoint, "--key", KEY, "--hub", "chat" })
+    local words = { "sh", "-c", '"$@" >/dev/full', "sh" }
+    for _, word in ipairs(argv) do words[#words + 1] = word end
+    local result = process.run(words, { env = program.environment() })
+    assert.are.same({ 3, "webpubsub: the output cannot be written: No space left on device\n" },
+      { result.code, result.stderr })
   end)
 end)

@@ -99,7 +99,7 @@ describe("emulator, as a process:", function()
 
   it("refuses arguments that make no sense, in one line", function()
     local output = shell(("lua5.4 %s --port 65536 2>&1; echo $?"):format(MAIN))
-    assert.truthy(output:find("Error: '65536' is not a port of 0 to 65535", 1, true))
+    assert.equal("emulator: '65536' is not a port of 0 to 65535 (see webpubsub emulator --help)\n2\n", output)
     output = shell(("lua5.4 %s --port 0 --tls --tls-cert-out /nowhere/x 2>&1; echo $?"):format(MAIN))
     assert.equal("emulator: cannot write the certificate: /nowhere/x: No such file or directory\n1\n", output)
   end)
@@ -130,6 +130,29 @@ describe("emulator, over TLS:", function()
     local trusted, why = pcall(server.http, server, "HEAD", "/api/health")
     assert.is_false(trusted)
     assert.truthy(tostring(why):find("certificate", 1, true), why)
+  end)
+
+  it("has a certificate for every name of this machine", function()
+    local file = assert(io.open(server.emulator.ca_file))
+    local certificate = require("openssl.x509").new(file:read("*a"))
+    file:close()
+    local names = {}
+    for kind, name in pairs(certificate:getSubjectAlt()) do names[#names + 1] = kind .. " " .. name end
+    table.sort(names)
+    assert.same({ "DNS localhost", "IP 127.0.0.1", "IP ::1" }, names)
+  end)
+
+  it("says in its log which handshake failed, and goes on", function()
+    local socket = require "cqueues.socket"
+    local plain = socket.connect("127.0.0.1", server.emulator.port)
+    plain:settimeout(5)
+    plain:write("GET / HTTP/1.1\r\n\r\n")
+    plain:onerror(function(_, _, why) return why end)
+    plain:read("*a")
+    plain:close()
+    assert.equal(200, server:http("HEAD", "/api/health", { tls_context = context }).status)
+    local log = assert(io.open(server.emulator.log_path)):read("*a")
+    assert.truthy(log:find("\na TLS handshake failed: http request\n", 1, true), log)
   end)
 
   it("serves WebSocket clients, and lets go of one that does not answer its close", function()

@@ -195,6 +195,11 @@ describe("emulator, messages and groups:", function()
         assert.equal(400, response.status)
         assert.equal(target, response.json.target)
       end
+      for _, body in ipairs {
+        '{"groups":["\255"]}', [[{"groups":["a"],"filter":"substring('\xFF',0) eq ''"}]], '{"groups":["a",null]}',
+      } do
+        assert.equal(400, change("/:addToGroups", body:gsub("\\xFF", "\255")).status, body)
+      end
     end)
   end)
 

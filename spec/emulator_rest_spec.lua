@@ -156,6 +156,9 @@ describe("emulator, REST:", function()
         { "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: abc\r\n\r\n", "400" },
         { "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -5\r\n\r\n", "400" },
         { "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: ;;\r\n\r\n", "400" },
+        { "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", "400" },
+        { "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400" },
+        { "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999999\r\n\r\n", "400" },
         { "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nshort", nil },
         { "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", nil },
       } do
@@ -381,6 +384,7 @@ describe("emulator, REST:", function()
     it("refuses values that are not valid", function()
       assert_problem(generate("?minutesToExpire=0"), "minutesToExpire")
       assert_problem(generate("?minutesToExpire=soon"), "minutesToExpire")
+      assert_problem(generate("?minutesToExpire=" .. math.maxinteger), "minutesToExpire")
       assert_problem(generate("?clientType=telnet"), "clientType")
     end)
   end)

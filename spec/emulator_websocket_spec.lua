@@ -8,6 +8,7 @@ local support = require "spec.support.emulator_client"
 local auth = require "webpubsub.emulator.auth"
 local cqueues = require "cqueues"
 local socket = require "cqueues.socket"
+local json = require "webpubsub.emulator.json"
 local websocket_frames = require "http.websocket"
 
 describe("emulator, WebSocket clients:", function()
@@ -68,6 +69,25 @@ describe("emulator, WebSocket clients:", function()
       assert_refused("The token is expired", "?access_token=" .. token(hub, { seconds = -301 }))
     end)
 
+    it("refuses a token whose claims are not text", function()
+      local bytes = auth.client_token(server.emulator.key, { audience = hub:audience(), user = "\255" })
+      assert.equal(401, (status("?access_token=" .. bytes)))
+    end)
+
+    it("takes a client whose user is empty as one without a user", function()
+      assert.equal(json.null, hub:connect { user = "" }.greeting.userId)
+      assert.equal(404, hub:call("HEAD", "/users/%20").status)
+    end)
+
+    it("refuses a hub whose name is not valid", function()
+      for _, name in ipairs { "1st", "a-b", ("h"):rep(129) } do
+        local other = server:hub(name)
+        local response = other:handshake_status(("/client/hubs/%s?access_token=%s"):format(name, token(other)))
+        assert.equal(400, response.status)
+        assert.equal("hub", response.json.target)
+      end
+    end)
+
     it("treats a client of an unknown sub-protocol as a raw one", function()
       local client = hub:connect { user = "stranger", subprotocol = "chess", ungreeted = true }
       assert.is_nil(client.websocket.protocol)
@@ -89,6 +109,16 @@ describe("emulator, WebSocket clients:", function()
       local response = hub:http("GET", "/client/hubs/handshake?access_token=" .. token(hub))
       assert.equal(400, response.status)
       assert.truthy(response.json.message:find("A WebSocket handshake is expected", 1, true))
+    end)
+
+    it("takes a GET only", function()
+      for _, method in ipairs { "POST", "HEAD", "OPTIONS" } do
+        local response = hub:http(method, "/client/hubs/handshake?access_token=" .. token(hub), { headers = {
+          upgrade = "websocket", connection = "upgrade", ["sec-websocket-version"] = "13",
+          ["sec-websocket-key"] = "dGhlIHNhbXBsZSBub25jZQ==",
+        } })
+        assert.same({ 405, "GET" }, { response.status, response.headers:get("allow") })
+      end
     end)
 
     it("writes no token into the log", function()
@@ -210,7 +240,14 @@ describe("emulator, WebSocket clients:", function()
       for frame, reason in pairs {
         ["["] = "The frame is not a JSON object: ",
         ["7"] = "The frame is not a JSON object",
+        ["{}"] = "The frame has no 'type' that is a string",
+        ['{"type":null}'] = "The frame has no 'type' that is a string",
+        ['{"type":{}}'] = "The frame has no 'type' that is a string",
         ['{"type":"dance"}'] = "The message type 'dance' is not supported",
+        [('{"type":"joinGroup","group":"%s"}'):format(("g"):rep(1025))]
+          = "The joinGroup message is invalid: 'group' has to have at most 1024 characters",
+        ['{"type":"sendToGroup","group":"g","dataType":{},"data":"x"}']
+          = "The sendToGroup message is invalid: 'dataType' is not one of text, json and binary",
         ['{"type":"joinGroup"}'] = "The joinGroup message is invalid: 'group' has to be a string that is not empty",
         ['{"type":"joinGroup","group":"g","ackId":"1"}']
           = "The joinGroup message is invalid: 'ackId' has to be an unsigned integer",
@@ -227,6 +264,15 @@ describe("emulator, WebSocket clients:", function()
         assert.equal(1008, (alice:closed()))
       end
       assert.equal(404, hub:call("HEAD", "/users/rude").status)
+    end)
+
+    it("cannot have others sent what is not UTF-8", function()
+      local alice = hub:connect { roles = { "webpubsub.sendToGroup" }, groups = { "bytes" } }
+      local bob = hub:connect { groups = { "bytes" } }
+      alice:send('{"type":"sendToGroup","group":"bytes","dataType":"text","data":"\255"}', "binary")
+      assert.equal("The frame is not UTF-8.", alice:receive().message)
+      assert.equal(1008, (alice:closed()))
+      assert.truthy(bob:is_quiet())
     end)
 
     it("is gone when it leaves", function()
@@ -326,6 +372,12 @@ describe("emulator, WebSocket clients:", function()
         { 1002, frame { opcode = 0x9, data = "x", FIN = false } },
         { 1002, frame { opcode = 0x1, data = "x", FIN = false } .. frame { opcode = 0x1, data = "y" } },
         { 1007, frame { opcode = 0x1, data = "\255" } },
+        { 1002, frame { opcode = 0x8, data = "x" } },
+        { 1002, frame { opcode = 0x8, data = "\0\0" } },
+        { 1002, frame { opcode = 0x8, data = string.pack(">I2", 1005) } },
+        { 1002, frame { opcode = 0x8, data = string.pack(">I2", 2999) } },
+        { 1002, frame { opcode = 0x8, data = string.pack(">I2", 5000) } },
+        { 1007, frame { opcode = 0x8, data = string.pack(">I2", 1000) .. "\255" } },
         { 1009, "\x81\xFF" .. string.pack(">I8", 1024 * 1024 + 1) },
         { 1009, "\x81\xFF" .. string.pack(">i8", -1) },
       } do
@@ -346,6 +398,18 @@ describe("emulator, WebSocket clients:", function()
       connection:write(frame { opcode = 0x1, data = part, FIN = false })
       connection:write(frame { opcode = 0x0, data = part })
       assert.same({ 1009, true }, { closing(connection) })
+    end)
+
+    it("keeps nothing of fragments in which nothing is", function()
+      local connection = raw_socket()
+      local before = server:memory()
+      connection:write(frame { opcode = 0x1, data = "", FIN = false })
+      local empty = frame({ opcode = 0x0, data = "", FIN = false }):rep(10000)
+      for _ = 1, 100 do connection:write(empty) end
+      connection:write(frame { opcode = 0x9, data = "read" })
+      assert.equal("\x8A\x04read", connection:read(6))
+      assert.truthy(server:memory() - before < 4096, "KiB")
+      connection:close()
     end)
 
     it("drops a client that does not read, and nobody else waits for it", function()

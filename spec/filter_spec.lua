@@ -107,7 +107,7 @@ describe("a filter's template", function()
     { "userId eq 'alice'", "userId eq 'alice'" },
     { "userId eq 'vic''s' and %s in groups", "userId eq 'vic''s' and 'g' in groups", "g" },
     { "not(%s in groups)", "not('g' in groups)", "g" },
-    { "%s%s", "'a''b'", "a", "b" },
+    { "%s,(%s)=%s", "'a',('b')=1", "a", "b", 1 },
     { "a eq 100%%", "a eq 100%" },
     { "a eq '100%%'", "a eq '100%'" },
     { "a eq '%%s' and b eq %s", "a eq '%s' and b eq 1", 1 },
@@ -133,6 +133,11 @@ describe("a filter's template", function()
     ["with a placeholder between quotes"] = { "invalid", "leave the quotes out", "a eq 'x %s y' and b eq %s", 1, 2 },
     ["with an open quote"] = { "invalid", "not closed", "a eq 'x" },
     ["with an open quote after a doubled one"] = { "invalid", "not closed", "a eq 'it''s and b eq %s", "x" },
+    ["with a placeholder against another"] = { "invalid", "by itself", "a eq %s%s", "x", "y" },
+    ["with a placeholder against a quote"] = { "invalid", "by itself", "a eq 'x'%s", "y" },
+    ["with a quote against a placeholder"] = { "invalid", "by itself", "a eq %s'x'", "y" },
+    ["with a placeholder against a word"] = { "invalid", "by itself", "a eq 1%s", 2 },
+    ["with a word against a placeholder"] = { "invalid", "by itself", "a eq %sand", 2 },
     ["whose value would close a quote"] = { "invalid", "not closed", "a eq '%s", "x" },
   }
   for what, case in pairs(refusals) do

@@ -46,7 +46,7 @@ describe("the link to the next page", function()
     [calls.ENDPOINT .. "/any/path?x=1"] = "/any/path?x=1",
     [calls.ENDPOINT .. ":443/any/path"] = "/any/path",
     ["HTTPS://Contoso.WebPubSub.Azure.COM/Any/Path"] = "/Any/Path",
-    [calls.ENDPOINT .. "/a%2fb/%7E/../c?d=%20+&e=%C3%BC&&f"] = "/a%2fb/%7E/../c?d=%20+&e=%C3%BC&&f",
+    [calls.ENDPOINT .. "/a%2fb/%7E/..c/[d]?d=%20+&e=%C3%BC&&f=/../"] = "/a%2fb/%7E/..c/[d]?d=%20+&e=%C3%BC&&f=/../",
   }
   for link, target in pairs(same_service) do
     it("is followed byte for byte within the service: " .. link, function()
@@ -94,6 +94,21 @@ describe("the link to the next page", function()
     end)
   end
 
+  for _, path in ipairs({ "/..", "/a/../b", "/./a", "/a/%2e%2E/b?c", "/%2E", "/a/.%2e?c", "/a/..\\b" }) do
+    it(("is not followed with dot segments, which can lead out of the service: %q"):format(path), function()
+      for _, options in ipairs({ {}, { reverse_proxy = "https://proxy.example/behind/" } }) do
+        local err = refusal_of(calls.ENDPOINT .. path, options)
+        assert.are.equal("malformed", err.code)
+        assert.is_truthy(err.message:find("dot segments", 1, true), err.message)
+      end
+    end)
+  end
+
+  it("is not followed where it is longer than any", function()
+    assert.are.equal("too_large", refusal_of(calls.ENDPOINT .. "/" .. ("x"):rep(32 * 1024)).code)
+    assert.are.equal("malformed", refusal_of(calls.ENDPOINT .. " /x").code)
+  end)
+
   it("may lead to the service's own port and path only through its origin", function()
     local options = { endpoint = "http://localhost:8080/base" }
     assert.are.same({ "/base" .. FIRST, "/elsewhere" }, targets_after("http://localhost:8080/elsewhere", options))
@@ -130,7 +145,7 @@ describe("over the network,", function()
 
   it("each page's request is signed for its own URL", function()
     local targets = { FIRST, "/api/hubs/chat/groups/g/connections?top=3&continuationToken=AB%2fcd%7E&x=%20+",
-      "/some/../where/else" }
+      "/some/..x/where/else" }
     server:script({ reply_page(server.origin .. targets[2]), reply_page(server.origin .. targets[3]), reply_page() })
     assert.is_nil(list()())
     local requests = server:requests()

@@ -107,31 +107,32 @@ local expected = {
         .. "&clientType=MQTT" } },
 }
 
--- What a parameter is, whichever operation takes it: type, place, name on the wire, least, most, choices.
+-- What a parameter is, whichever operation takes it: type, place, name on the wire, least, most, choices; and what its
+-- text must be: an "id" is not empty, a "group" has 1 to 1024 characters, not all white space, "text" may be empty.
 local parameters = {
-  user = { "string", "path", "userId" },
-  connection = { "string", "path", "connectionId" },
-  group = { "string", "path", "group" },
-  excluded = { "list of strings", "query", "excluded" },
-  reason = { "string", "query", "reason" },
-  filter = { "string", "query", "filter" },
+  user = { "string", "path", "userId", rule = "id" },
+  connection = { "string", "path", "connectionId", rule = "id" },
+  group = { "string", "path", "group", rule = "group" },
+  excluded = { "list of strings", "query", "excluded", rule = "id" },
+  reason = { "string", "query", "reason", rule = "text" },
+  filter = { "string", "query", "filter", rule = "text" },
   ttl = { "integer", "query", "messageTtlSeconds", 0, 300 },
   page_size = { "integer", "query", "maxpagesize", 1, 200 },
   limit = { "integer", "query", "top", 1, 2147483647 },
-  continuation_token = { "string", "query", "continuationToken" },
-  target_name = { "string", "query", "targetName" },
+  continuation_token = { "string", "query", "continuationToken", rule = "text" },
+  target_name = { "string", "query", "targetName", rule = "group" },
   permission = { "string", "path", "permission", choices = { "sendToGroup", "joinLeaveGroup" } },
-  roles = { "list of strings", "query", "role" },
+  roles = { "list of strings", "query", "role", rule = "id" },
   minutes_to_expire = { "integer", "query", "minutesToExpire", 1, 2147483647 },
   client_type = { "string", "query", "clientType", choices = { "Default", "MQTT", "socketio" } },
   content = { "string", "body", "" },
   json = { "any", "body", "" },
   content_type = { "string", "body", "" },
-  ["generate_client_token.user"] = { "string", "query", "userId" },
-  ["generate_client_token.groups"] = { "list of strings", "query", "group" },
-  ["add_connections_to_groups.filter"] = { "string", "body", "filter" },
-  ["remove_connections_from_groups.filter"] = { "string", "body", "filter" },
-  groups = { "list of strings", "body", "groups" },
+  ["generate_client_token.user"] = { "string", "query", "userId", rule = "id" },
+  ["generate_client_token.groups"] = { "list of strings", "query", "group", rule = "group" },
+  ["add_connections_to_groups.filter"] = { "string", "body", "filter", rule = "text" },
+  ["remove_connections_from_groups.filter"] = { "string", "body", "filter", rule = "text" },
+  groups = { "list of strings", "body", "groups", rule = "group" },
 }
 
 local function path_template(row)
@@ -283,4 +284,41 @@ describe("a parameter with choices", function()
     end
     assert.are.equal("invalid", calls.refusal(calls.prepare, "generate_client_token", { client_type = "mqtt" }).code)
   end)
+end)
+
+describe("a parameter that is text", function()
+  local long, longer = ("é"):rep(1024), ("é"):rep(1025)
+  local rules = { -- what each kind takes, and what it refuses
+    id = { takes = { "x", ".x", longer }, refuses = { "", "\255" } },
+    group = { takes = { "x", " x ", long }, refuses = { "", " \t ", longer, "\255" } },
+    text = { takes = { "", "x", longer }, refuses = { "\255" } },
+  }
+  local not_in_a_path = { ".", "..", "a\nb", "a\0b", "a\127b" }
+
+  for _, row in ipairs(expected) do
+    for _, parameter in ipairs(found[row[1]].parameters) do
+      local name = parameter.name
+      local facts = parameters[row[1] .. "." .. name] or parameters[name]
+      local function with(value)
+        local arguments = copy(row.minimal[1])
+        arguments[name] = facts[1] == "list of strings" and { "fine", value } or value
+        return row[1], arguments
+      end
+      local function refuses(values)
+        for _, value in ipairs(values) do
+          local err = calls.refusal(calls.prepare, with(value))
+          assert.are.same({ "argument", facts[1] == "list of strings" and name .. "[2]" or name },
+            { err.kind, err.argument })
+        end
+      end
+
+      if facts.rule then
+        it(("%s of %s is within its limits"):format(name, row[1]), function()
+          for _, value in ipairs(rules[facts.rule].takes) do calls.prepare(with(value)) end
+          refuses(rules[facts.rule].refuses)
+          if facts[2] == "path" then refuses(not_in_a_path) end
+        end)
+      end
+    end
+  end
 end)

@@ -6,6 +6,7 @@ local evaluate = require("webpubsub.cli.repl.evaluate")
 local launch = require("webpubsub.emulator.launch")
 local pretty = require("webpubsub.cli.repl.pretty")
 local program = require("spec.support.program")
+local readme = require("spec.support.readme")
 local webpubsub = require("webpubsub")
 
 local KEY = "a-key-that-nobody-may-see"
@@ -124,12 +125,22 @@ describe("completion", function()
     { "client:close_user_connections {\n  user = 'a',\n  re", { "reason = " } },
     { "client:close_user_connections { context = { time", { "timeout = " } },
     { "client:client_access_url { exp", { "expires_in = " } },
+    { "c = webpubsub.new { conn", { "connect_timeout", "connection_string" } },
+    { "c = webpubsub.new({ hu", { "hub = " } },
+    { "c = mywebpubsub.new { hu", {} },
     { "client:close_user_connections { user = to", { "tonumber", "tostring" } },
     { 'client:close_user_connections { user = "us', {} },
     { "print { us", {} },
+    { "object:", { "object:method" } },
+    { "object:me", { "object:method" } },
+    { "object.fi", { "object.field" } },
+    { "object.me", { "object.method" } },
+    { "object.field.na", { "object.field.name" } },
   }
   for _, case in ipairs(cases) do
     it(("of %q"):format(case[1]), function()
+      rawset(_G, "object", setmetatable({ field = { name = 1 } }, { __index = { method = print, __call = print } }))
+      finally(function() rawset(_G, "object", nil) end)
       assert.are.same(case[2], (complete(case[1])))
     end)
   end
@@ -149,6 +160,20 @@ describe("completion", function()
       local _, err = pcall(core.prepare, rawget(_G, "client"), "send_to_all", arguments)
       assert.are_not.equal("unknown", type(err) == "table" and err.code, name)
     end
+  end)
+
+  it("knows the options of a client, all that the README has", function()
+    local rows = readme.text:match("\n## The client\n(.-)\n## ")
+    local offered, listed = {}, {}
+    for _, name in ipairs(complete("webpubsub.new { ")) do
+      offered[name] = true
+      local _, err = pcall(webpubsub.new, { [name] = 0 / 0 })
+      assert.are_not.equal("unknown", type(err) == "table" and err.code, name)
+    end
+    for cell in rows:gmatch("\n| (`[^|]*) |") do
+      for name in cell:gmatch("`([%l%d_]+)`") do listed[name] = true end
+    end
+    assert.are.same(listed, offered)
   end)
 
   it("runs nothing", function()
@@ -193,6 +218,12 @@ describe("the prompt without a terminal", function()
     assert.is_truthy(lines[2]:find("^prompt:1: .*near 'bar'$"), lines[2])
     assert.is_truthy(lines[3]:find("mine$"), lines[3])
     assert.are.same({ "nil", 4 }, { lines[4], #lines })
+  end)
+
+  it("says what an entry lacks that is not finished at the end", function()
+    local result = run('"before"\nclient:close_user_connections {\n')
+    assert.are.same({ 0, "before\n" }, { result.code, result.stdout })
+    assert.is_truthy(result.stderr:find("^prompt:1: [^\n]*<eof>'?\n$"), result.stderr)
   end)
 
   it("has help at hand", function()

@@ -281,7 +281,8 @@ describe("the answer to generate_client_token", function()
   end)
 
   it("that is none is an error with the response", function()
-    for _, body in ipairs({ "", "a.b.c", "{}", "[]", "null", '{"token":null}', '{"token":42}', '{"token":"a' }) do
+    for _, body in ipairs({ "", "a.b.c", "{}", "[]", "null", '{"token":null}', '{"token":42}', '{"token":"a',
+      '{"token":""}', '{"token":"a b"}', '{"token":"a\\r\\nX-Y: b"}', '{"token":"\\u00e9"}' }) do
       local response, err = token_of(body)
       assert.is_nil(response)
       assert.are.same({ "protocol", "malformed", false, 200, body },
@@ -317,7 +318,9 @@ describe("the answer to list_connections_in_group", function()
 
   it("that is none is an error", function()
     for _, body in ipairs({ "", "{}", "[]", '{"value":null}', '{"value":"c1"}', '{"value":["c1"]}',
-      '{"value":[[1],2]}' }) do
+      '{"value":[[1],2]}', '{"value":[{}]}', '{"value":[{"userId":"u"}]}', '{"value":[{"connectionId":5}]}',
+      '{"value":[{"connectionId":""}]}', '{"value":[{"connectionId":"c"},{"connectionId":null}]}',
+      '{"value":{"c1":{"connectionId":"c1"}}}' }) do
       assert.are.equal("malformed", select(2, page_of(body)).code, body)
     end
   end)

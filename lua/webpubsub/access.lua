@@ -11,6 +11,11 @@ local function minutes_of(seconds)
   return math.max(1, math.floor(seconds / 60))
 end
 
+-- A token of the usual form stays as it is; the service may make others.
+local function escape(token)
+  return (token:gsub("[^%w._~-]", function(byte) return ("%%%02X"):format(byte:byte()) end))
+end
+
 -- The same call that asks the service for a token checks user, roles and groups; with a key it is never sent.
 local function prepare(client, arguments, lifetime, client_type)
   return driver.prepare_for("client_access_url", client, "generate_client_token", {
@@ -35,7 +40,7 @@ function access.url(client, arguments)
     if response.is_error then return nil, response end
     token = response.token
   end
-  return url:gsub("^http", "ws", 1) .. "?access_token=" .. token, token
+  return url:gsub("^http", "ws", 1) .. "?access_token=" .. escape(token), token
 end
 
 return access

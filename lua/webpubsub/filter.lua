@@ -21,7 +21,8 @@ local write = {
   ["nil"] = function() return "null" end,
 }
 
--- What stands between the placeholders must be complete by itself: a quote around a placeholder would undo ours.
+-- What stands between the placeholders must be complete by itself: a quote around a placeholder would undo ours, and
+-- two literals without a blank between them are one: 'a''b' is a'b, and 1 before 2 is 12.
 local function check_template(template)
   if type(template) ~= "string" then
     refuse("type", "a filter's template must be a string; it is a " .. type(template))
@@ -34,6 +35,10 @@ local function check_template(template)
     if quoted:find("%s", 1, true) then
       refuse("invalid", "%s stands within quotes in the filter's template; leave the quotes out: they are added")
     end
+  end
+  if plain:find "[%w_']%%s" or plain:find "%%s[%w_'%%]" then
+    refuse("invalid", "each %s must stand by itself in the filter's template, not against a word, a quote or another "
+      .. "%s")
   end
 end
 

@@ -30,6 +30,16 @@ function Client:hub(name)
   return setmetatable({ emulator = self.emulator, hub_name = name, sockets = {} }, Client)
 end
 
+--- How much memory the emulator has, KiB.
+function Client:memory()
+  local log = assert(io.open(self.emulator.log_path))
+  local status = assert(io.open(("/proc/%s/status"):format(log:read("*a"):match("^pid (%d+)"))))
+  log:close()
+  local text = status:read("*a")
+  status:close()
+  return tonumber(text:match("VmRSS:%s*(%d+)"))
+end
+
 --- One HTTP request, exactly as given.
 ---@param method string
 ---@param target string path and query

@@ -14,7 +14,7 @@ The environment gives what options do not: WebPubSubConnectionString, or WebPubS
 and WebPubSubHub.
 
 Exit codes: 0 done, or yes; 1 refused by the service, or no; 2 wrong arguments; 3 no answer (network, time,
-token); 130 Ctrl-C. A run over a list has the highest of its failures.]]
+token), or output that cannot be written; 130 Ctrl-C. A run over a list has the highest of its failures.]]
 
 local COMMAND_EPILOG = "Options that all commands have (connection, hub, time, output): webpubsub --help"
 
@@ -119,27 +119,30 @@ local function usage(operation, command_name)
 end
 
 local function add_content(command, parameter)
-  command:mutex(
+  local options = {
     command:option("--content", parameter.doc:match "^[^;]*" .. "; - reads it from standard input."):argname "<text>",
     command:option("--content-file", "Send what is in this file."):argname "<file>",
-    command:option("--json-content", "The message as JSON; - reads it from standard input."):argname "<json>")
+    command:option("--json-content", "The message as JSON; - reads it from standard input."):argname "<json>",
+  }
+  command:mutex(unpack(options))
+  return unpack(options)
 end
 
 local function add_list(command, parameter)
-  command:option(option_name(parameter), parameter.doc .. "; may be repeated")
+  return command:option(option_name(parameter), parameter.doc .. "; may be repeated")
     :target(parameter.name):argname("<text>"):count "*"
 end
 
--- How a parameter that is an option is written, by its type.
+-- How a parameter that is an option is written, by its type. Returns the option, or the options.
 local function add_option(command, parameter)
   if parameter.name == "content" then
-    add_content(command, parameter)
+    return add_content(command, parameter)
   elseif parameter.type == "list of strings" then
-    add_list(command, parameter)
+    return add_list(command, parameter)
   elseif parameter.type == "integer" then
-    number_option(command, kinds.integer, option_name(parameter), parameter.doc)
+    return number_option(command, kinds.integer, option_name(parameter), parameter.doc)
   elseif parameter.name ~= "json" then -- that is --json-content
-    command:option(option_name(parameter), parameter.doc):argname "<text>"
+    return command:option(option_name(parameter), parameter.doc):argname "<text>"
   end
 end
 
@@ -163,13 +166,15 @@ local function add_operation(parser, operation)
   local name = operation.name:gsub("_", "-")
   local command = parser:command(name):summary(operation.doc):description(operation.doc)
     :hidden_name(operation.name):usage(usage(operation, name)):epilog(COMMAND_EPILOG)
+  local options = {}
   for _, parameter in ipairs(operation.parameters) do
     if is_positional(parameter) then
       command:argument(parameter.name, parameter.doc):args "?" -- may come from a file instead
     else
-      add_option(command, parameter)
+      for _, option in ipairs { add_option(command, parameter) } do options[#options + 1] = option end
     end
   end
+  if #options > 0 then command:group("Options", unpack(options)) end -- before those of a list
   add_bulk(command, operation)
   return command
 end
@@ -188,7 +193,7 @@ local function add_url(parser)
 end
 
 local function add_emulator(parser)
-  local command = parser:command("emulator", "Serves a local emulator; its options: webpubsub emulator --help")
+  local command = parser:command("emulator", "Serves a local emulator; its options: webpubsub help emulator")
     :handle_options(false):usage "Usage: webpubsub emulator [options]"
   command:argument("options"):args("*"):target "words"
   return command
@@ -217,7 +222,9 @@ local function new_parser()
   commands.repl = parser:command("repl", "Opens a Lua prompt with the client connected."):epilog(COMMAND_EPILOG)
   commands.emulator = add_emulator(parser)
   commands.help = add_help(parser)
-  parser:add_complete_command()
+  commands.completion = parser:command("completion", "Prints a shell's completion script.")
+    :usage "Usage: webpubsub completion <shell>"
+  commands.completion:argument("shell", "bash, zsh or fish."):choices { "bash", "zsh", "fish" }
   return parser, commands, rows
 end
 
@@ -263,12 +270,15 @@ local function help_on(topic, parser, commands)
   if not topic then return parser:get_help() end
   if commands[topic] then return commands[topic]:get_help() end
   local names = {}
-  for name in pairs(commands) do names[#names + 1] = name end
-  local meant = core.nearest(topic, names)
+  for name in pairs(commands) do
+    if not name:find("_", 1, true) then names[#names + 1] = name end -- as help lists them
+  end
+  table.sort(names)
+  local meant = core.nearest((topic:gsub("_", "-")), names)
   return nil, ("unknown command '%s'%s"):format(topic, meant and "; did you mean '" .. meant .. "'?" or "")
 end
 
---- Parses a command line. Prints and exits by itself for --help, --version and completion.
+--- Parses a command line. Prints and exits by itself for --help and --version.
 --
 -- What it returns has the options by their names, positional arguments by those of their parameters, `command`, for an
 -- operation its row as `operation`, and with --users-from and the like `listed` (the parameter) and `list` (the file).
@@ -279,7 +289,12 @@ function arguments.parse(argv)
   local parser, commands, rows = new_parser()
   local ok, parsed = parser:pparse(argv)
   if not ok then return nil, ("%s (see %s)"):format(parsed:gsub("\nDid", "; did"), hint(argv, commands)) end
-  if parsed.command == "help" then
+  if parsed.command == "help" and parsed.topic == "emulator" then
+    return { command = "emulator", words = { "--help" } }
+  elseif parsed.command == "completion" then
+    parsed.text = parser["get_" .. parsed.shell .. "_complete"](parser)
+    return parsed
+  elseif parsed.command == "help" then
     local text, wrong = help_on(parsed.topic, parser, commands)
     parsed.text = text
     return text and parsed, wrong

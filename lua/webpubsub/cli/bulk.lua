@@ -9,11 +9,11 @@ local bulk = {}
 -- ---------------------------------------------------------------- the list
 
 -- Lines that are not empty, from where the file stands. Values are taken as they are, blanks included.
-local function items_of(file)
+local function items_of(file, name)
   return function()
     while true do
       local line, why = file:read "*l"
-      if why then error("the list cannot be read: " .. why, 0) end
+      if why then error(("the list cannot be read: %s: %s"):format(name, why), 0) end
       line = line and line:gsub("\r$", "")
       if line ~= "" then return line end
     end
@@ -21,11 +21,11 @@ local function items_of(file)
 end
 
 -- How many items are ahead, where the file can be read twice.
-local function count(file)
+local function count(file, name)
   local start = file:seek()
   if not start then return nil end
   local total = 0
-  for _ in items_of(file) do total = total + 1 end
+  for _ in items_of(file, name) do total = total + 1 end
   file:seek("set", start)
   return total
 end
@@ -41,13 +41,16 @@ end
 ---@return table|nil list  `items`, `total` where it is known and wanted, `skipped`
 ---@return string|nil message
 local function open_list(parsed, wants_total)
-  local file, why = io.stdin, nil
-  if parsed.list ~= "-" then file, why = io.open(parsed.list, "rb") end
+  local file, name, why = io.stdin, "standard input", nil
+  if parsed.list ~= "-" then
+    name = parsed.list
+    file, why = io.open(name, "rb")
+  end
   if not file then return nil, why end
   local skipped = parsed.skip or 0
-  local ok, total = pcall(count, file)
+  local ok, total = pcall(count, file, name)
   if not ok then return nil, total end
-  local items = items_of(file)
+  local items = items_of(file, name)
   skip(items, skipped)
   return { items = items, skipped = skipped, total = wants_total and total and math.max(total - skipped, 0) or nil }
 end

@@ -19,7 +19,7 @@ local function read_file(path)
   local bytes
   bytes, why = file:read "*a"
   file:close()
-  return bytes, why
+  return bytes, why and path .. ": " .. why
 end
 
 local function literal_or_input(text)
@@ -90,11 +90,13 @@ local function make_url(client, parsed)
   return report.OK
 end
 
+local function print_text(parsed)
+  return report.text(parsed.text)
+end
+
 local without_client = {
-  help = function(parsed)
-    print(parsed.text)
-    return report.OK
-  end,
+  help = print_text,
+  completion = print_text,
   emulator = function(parsed)
     return require("webpubsub.cli.emulator").run(parsed.words)
   end,
@@ -135,7 +137,7 @@ function cli.run(argv)
 
   local ok, code, message = pcall(run, parsed, os.getenv)
   if ok then
-    return code or report.usage(message, as_json)
+    return report.unwritten(as_json) or code or report.usage(message, as_json)
   elseif type(code) == "table" and code.kind then
     return report.error(code, as_json)
   elseif tostring(code):find("interrupted!", 1, true) then -- what the interpreter raises for Ctrl-C

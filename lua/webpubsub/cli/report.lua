@@ -13,8 +13,18 @@ report.INTERRUPTED = 130 -- 128 + SIGINT, as shells say it
 
 local printable = terminal.printable
 
+local output_problem
+
+-- A line to standard output, at once: who reads a pipe may wait for it.
+local function put(line)
+  local written, why = io.stdout:write(line, "\n")
+  if written then written, why = io.stdout:flush() end
+  if not written then output_problem = output_problem or why end
+end
+
 local function print_json(file, document)
-  file:write(cjson.encode(document), "\n")
+  local line = cjson.encode(document)
+  if file == io.stdout then put(line) else file:write(line, "\n") end
 end
 
 -- What a call that went well has done, by the first word of its operation.
@@ -58,11 +68,11 @@ function report.response(operation, response, as_json)
   if as_json then
     print_json(io.stdout, response_document(response))
   elseif operation.result == "exists" then
-    print(yes_or_no(response.exists))
+    put(yes_or_no(response.exists))
   elseif operation.result == "token" then
-    print(response.token)
+    put(response.token)
   else
-    print(("%s: %d %s"):format(report.done(operation), response.status, printable(response.reason)))
+    put(("%s: %d %s"):format(report.done(operation), response.status, printable(response.reason)))
   end
   return response.exists == false and report.SERVICE or report.OK
 end
@@ -72,7 +82,7 @@ function report.url(url, token, as_json)
   if as_json then
     print_json(io.stdout, { url = url, token = token })
   else
-    print(url)
+    put(url)
   end
 end
 
@@ -82,7 +92,7 @@ function report.members(pages, state, as_json)
   local width = #"CONNECTION"
   local function row(connection, user)
     local gap = user and (" "):rep(width - #connection + 2) .. printable(user) or ""
-    print(printable(connection) .. gap)
+    put(printable(connection) .. gap)
   end
   local headed = as_json
   for page in pages, state do
@@ -120,7 +130,7 @@ function report.item(operation, item, response, as_json)
     document.index, document[item.name] = item.index, item.value
     print_json(io.stdout, document)
   elseif operation.result == "exists" then
-    print(("%-3s  %s"):format(yes_or_no(response.exists), printable(item.value)))
+    put(("%-3s  %s"):format(yes_or_no(response.exists), printable(item.value)))
   end
 end
 
@@ -146,11 +156,13 @@ function report.summary(operation, summary, resume, as_json)
     } })
     return
   end
-  print(("%s: %d of %d, %d failed, in %.1f s (%.0f a second)"):format(report.done(operation), summary.succeeded,
+  put(("%s: %d of %d, %d failed, in %.1f s (%.0f a second)"):format(report.done(operation), summary.succeeded,
     summary.total, summary.failed, summary.elapsed, summary.rate))
   if resume then
-    io.stderr:write(("%s; to go on with the rest, repeat it with --skip %d\n"):format(
-      summary.interrupted and "interrupted" or "stopped", resume))
+    local again = summary.succeeded + summary.failed - summary.completed_through
+    io.stderr:write(("%s; to go on with the rest, repeat it with --skip %d%s\n"):format(
+      summary.interrupted and "interrupted" or "stopped", resume,
+      again > 0 and (" (%d behind it are done already, and will be done again)"):format(again) or ""))
   end
 end
 
@@ -186,6 +198,27 @@ function report.usage(message, as_json)
     io.stderr:write("webpubsub: ", printable(message), "\n")
   end
   return report.USAGE
+end
+
+--- Prints a text.
+---@param text string
+---@return integer exit_code
+function report.text(text)
+  put((text:gsub("\n$", "")))
+  return report.OK
+end
+
+--- Prints why the output is not complete, where it is not.
+---@return integer|nil exit_code
+function report.unwritten(as_json)
+  if not output_problem then return nil end
+  local message = "the output cannot be written: " .. output_problem
+  if as_json then
+    print_json(io.stderr, { error = { kind = "output", message = message } })
+  else
+    io.stderr:write("webpubsub: ", printable(message), "\n")
+  end
+  return report.TRANSPORT
 end
 
 -- ---------------------------------------------------------------- what happens meanwhile

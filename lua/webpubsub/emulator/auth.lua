@@ -70,7 +70,7 @@ end
 
 local function decode_part(part)
   local text = base64.decode_url(part)
-  local value = text and json.decode(text)
+  local value = text and utf8.len(text) and json.decode(text)
   return type(value) == "table" and value or nil
 end
 

@@ -4,6 +4,7 @@ local http_websocket = require "http.websocket"
 
 local auth = require "webpubsub.emulator.auth"
 local connection = require "webpubsub.emulator.connection"
+local parameters = require "webpubsub.emulator.parameters"
 local responses = require "webpubsub.emulator.responses"
 local websocket = require "webpubsub.emulator.websocket"
 
@@ -24,8 +25,9 @@ function gateway.serves(segments)
   return segments[1] == "client" or segments[1] == "clients"
 end
 
+-- An empty one is none.
 local function string_claim(claims, name)
-  return type(claims[name]) == "string" and claims[name] or nil
+  return type(claims[name]) == "string" and claims[name] ~= "" and claims[name] or nil
 end
 
 -- A claim that may be one name or a list of them.
@@ -43,7 +45,8 @@ local function route(segments)
   if LEFT_OUT[kind] then
     return nil, responses.error(501, "Error.NotImplemented", LEFT_OUT[kind])
   elseif #segments == 3 and segments[1] == "client" and segments[2] == "hubs" then
-    return segments[3]
+    local refused = parameters.refused_hub(segments[3])
+    return not refused and segments[3] or nil, refused
   end
   return nil, responses.error(404, "Error.NotFound", "Clients connect to /client/hubs/{hub}.")
 end
@@ -109,6 +112,9 @@ end
 ---@return EmulatorResponse|nil response nil once the connection was a WebSocket
 ---@return string|nil note for the log
 function gateway.handle(server, stream, headers, parsed, on_upgrade)
+  if headers:get(":method") ~= "GET" then
+    return responses.empty(405, { allow = "GET" })
+  end
   local hub_name, refusal = route(parsed.segments)
   refusal = refusal or refuse_subprotocol(headers)
   if refusal then

@@ -2,6 +2,7 @@
 
 local base64 = require "webpubsub.emulator.base64"
 local json = require "webpubsub.emulator.json"
+local parameters = require "webpubsub.emulator.parameters"
 
 local json_protocol = {}
 
@@ -89,12 +90,14 @@ local function decode_payload(frame, text)
     end
     return { type = "binary", data = bytes }
   end
-  return nil, ("'dataType' '%s' is not one of text, json and binary"):format(tostring(data_type))
+  return nil, "'dataType' is not one of text, json and binary"
 end
 
 local function check_group(frame)
   if type(frame.group) ~= "string" or not frame.group:find("%S") then
     return "'group' has to be a string that is not empty"
+  elseif not utf8.len(frame.group) or utf8.len(frame.group) > parameters.MAX_GROUP_CHARACTERS then
+    return ("'group' has to have at most %d characters"):format(parameters.MAX_GROUP_CHARACTERS)
   end
 end
 
@@ -127,13 +130,19 @@ local READERS = {
 ---@return EmulatorClientRequest|nil
 ---@return string|nil message what is wrong with the frame
 function json_protocol.decode(text)
+  if not utf8.len(text) then -- a binary frame may be anything
+    return nil, "The frame is not UTF-8"
+  end
   local frame, message = json.decode(text)
   if type(frame) ~= "table" then
     return nil, "The frame is not a JSON object" .. (message and ": " .. message or "")
   end
+  if type(frame.type) ~= "string" then
+    return nil, "The frame has no 'type' that is a string"
+  end
   local read = READERS[frame.type]
   if not read then
-    return nil, ("The message type '%s' is not supported"):format(tostring(frame.type))
+    return nil, ("The message type '%s' is not supported"):format(frame.type)
   end
   local request = { type = frame.type, group = frame.group }
   if frame.ackId ~= nil and frame.ackId ~= json.null then

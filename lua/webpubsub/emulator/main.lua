@@ -1,4 +1,4 @@
---- Command line of the emulator: lua5.4 lua/webpubsub/emulator/main.lua --help
+--- The emulator as a program: `webpubsub emulator`, or where that is not installed, this file with lua5.4.
 
 local here = arg[0]:match("^(.*/)") or "./"
 package.path = here .. "../../?.lua;" .. here .. "../../?/init.lua;" .. package.path
@@ -17,6 +17,8 @@ local argparse = load "argparse"
 local emulator = load "webpubsub.emulator"
 
 local MAX_PORT = 65535
+local HELP_COLUMNS, HELP_MARGIN = 110, 26
+local EXIT_USAGE = 2
 
 local function port_number(text)
   local port = math.tointeger(tonumber(text))
@@ -26,13 +28,26 @@ local function port_number(text)
   return port
 end
 
-local parser = argparse("emulator", "A local emulator of the Azure Web PubSub data plane.")
+local function access_key(text)
+  if text == "" then
+    return nil, "the key must not be empty"
+  end
+  return text
+end
+
+local parser = argparse("webpubsub emulator", "A local emulator of the Azure Web PubSub data plane.")
+  :usage "Usage: webpubsub emulator [options]":help_max_width(HELP_COLUMNS):help_description_margin(HELP_MARGIN)
 parser:option("--host", "Address to listen on.", "127.0.0.1")
 parser:option("--port", "Port to listen on, 0 for any free one.", "8080"):convert(port_number)
-parser:option("--key", "Access key (default: a public constant)."):argname("<key>")
-parser:flag("--tls", "Serve https and wss with a self-signed certificate for 127.0.0.1 and localhost.")
+parser:option("--key", "Access key (default: a public constant)."):argname("<key>"):convert(access_key)
+parser:flag("--tls", "Serve https and wss with a self-signed certificate for 127.0.0.1, ::1 and localhost.")
 parser:option("--tls-cert-out", "Write that certificate to a file, as PEM."):argname("<file>")
 parser:flag("--quiet", "Do not log each request.")
 parser:flag("--exit-on-eof", "Stop when standard input ends, as it does when the parent process is gone.")
 
-os.exit(emulator.run(parser:parse()), true)
+local parsed, result = parser:pparse()
+if not parsed then
+  io.stderr:write(("emulator: %s (see webpubsub emulator --help)\n"):format(result:gsub("\nDid", "; did")))
+  os.exit(EXIT_USAGE)
+end
+os.exit(emulator.run(result), true)

@@ -21,6 +21,7 @@ local operations = {}
 
 local DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 200, 200
 local DEFAULT_TOKEN_MINUTES = 60
+local MAX_INTEGER = 2147483647 -- of 32 bits, as the service has them
 
 -- Path of the URL with which each type of client connects.
 local CLIENT_PATHS = { default = "client", mqtt = "clients/mqtt", socketio = "clients/socketio" }
@@ -220,7 +221,7 @@ end
 
 function operations.list_connections_in_group(call)
   local page_size = parameters.integer(call.query, "maxpagesize", 1, MAX_PAGE_SIZE) or DEFAULT_PAGE_SIZE
-  local top = parameters.integer(call.query, "top", 1)
+  local top = parameters.integer(call.query, "top", 1, MAX_INTEGER)
   local after = decode_continuation(call.query:first("continuationToken"))
   local page, more = call.hub:page(call.ids.group, after, math.min(page_size, top or page_size))
   local remaining = top and top - #page
@@ -269,7 +270,7 @@ end
 -- Tokens --------------------------------------------------------------------------------------------------------
 
 function operations.generate_client_token(call)
-  local minutes = parameters.integer(call.query, "minutesToExpire", 1) or DEFAULT_TOKEN_MINUTES
+  local minutes = parameters.integer(call.query, "minutesToExpire", 1, MAX_INTEGER) or DEFAULT_TOKEN_MINUTES
   local path = CLIENT_PATHS[(call.query:first("clientType") or "default"):lower()]
   if not path then
     parameters.reject("clientType", "The clientType has to be one of Default, MQTT and socketio.")

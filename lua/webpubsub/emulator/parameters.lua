@@ -8,7 +8,7 @@ local responses = require "webpubsub.emulator.responses"
 
 local parameters = {}
 
-local MAX_GROUP_CHARACTERS = 1024
+parameters.MAX_GROUP_CHARACTERS = 1024
 local HUB_PATTERN = "^%a[%w_`,.%[%]]*$"
 local MAX_HUB_CHARACTERS = 128
 
@@ -41,25 +41,30 @@ function parameters.api_version(query)
     or "The api-version field is required.")
 end
 
-local function check_hub(hub)
+--- What is wrong with a hub's name.
+---@param hub string
+---@return EmulatorResponse|nil
+function parameters.refused_hub(hub)
   if #hub > MAX_HUB_CHARACTERS or not hub:find(HUB_PATTERN) then
-    parameters.reject("hub", ("The hub '%s' has to start with a letter, followed by at most %d letters, digits "
+    return responses.problem("hub", ("The hub '%s' has to start with a letter, followed by at most %d letters, digits "
       .. "or any of _`,.[]"):format(hub, MAX_HUB_CHARACTERS - 1))
   end
+  return nil
 end
 
 local function check_group(group)
-  if type(group) ~= "string" or not group:find("%S") or utf8.len(group) > MAX_GROUP_CHARACTERS then
+  if type(group) ~= "string" or not group:find("%S") or utf8.len(group) > parameters.MAX_GROUP_CHARACTERS then
     parameters.reject("group", ("A group has to have 1 to %d characters, not all of them white space.")
-      :format(MAX_GROUP_CHARACTERS))
+      :format(parameters.MAX_GROUP_CHARACTERS))
   end
 end
 
 --- Checks what stands in the path.
 ---@param ids table<string, string>
 function parameters.ids(ids)
-  if ids.hub then
-    check_hub(ids.hub)
+  local refused = ids.hub and parameters.refused_hub(ids.hub)
+  if refused then
+    error({ response = refused }, 0)
   end
   if ids.group then
     check_group(ids.group)
@@ -78,7 +83,7 @@ end
 ---@param query table
 ---@param name string
 ---@param min integer
----@param max integer? no upper limit without
+---@param max integer
 ---@return integer|nil value nil when the parameter is absent
 function parameters.integer(query, name, min, max)
   local text = query:first(name)
@@ -86,9 +91,8 @@ function parameters.integer(query, name, min, max)
     return nil
   end
   local value = text:find("^-?%d+$") and math.tointeger(tonumber(text))
-  if not value or value < min or (max and value > max) then
-    parameters.reject(name, ("The field %s has to be an integer of %d %s."):format(
-      name, min, max and ("to %d"):format(max) or "or more"))
+  if not value or value < min or value > max then
+    parameters.reject(name, ("The field %s has to be an integer of %d to %d."):format(name, min, max))
   end
   return value
 end
@@ -147,6 +151,9 @@ end
 ---@return string[] groups
 ---@return string|nil filter
 function parameters.groups_and_filter(body)
+  if not utf8.len(body) then
+    parameters.reject("body", "The body is not valid UTF-8.")
+  end
   local value, wrong = json.decode(body)
   if type(value) ~= "table" then
     parameters.reject("body", ("The body has to be a JSON object with 'groups'%s."):format(

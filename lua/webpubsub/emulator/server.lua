@@ -20,6 +20,7 @@ local server = {}
 local MAX_LINE_BYTES = 64 * 1024 -- request line or one header; a token repeats the URL
 local MAX_BODY_BYTES = 1024 * 1024
 local MAX_DISCARDED_BYTES = 16 * 1024 * 1024 -- of a body that is too large, so that its sender reads the answer
+local MAX_LENGTH_DIGITS = 15
 local READ_SECONDS = 30 -- for a request's body
 local WRITE_SECONDS = 30
 local KEEP_ALIVE_SECONDS = 120
@@ -144,13 +145,22 @@ local function cut_off(stream, farewell)
   end
 end
 
+-- What a body's length is must be said once and be a number that can be.
+local function has_clear_length(headers)
+  local lengths = headers:get_as_sequence("content-length")
+  if lengths.n > 1 or (lengths.n == 1 and headers:has("transfer-encoding")) then
+    return false
+  end
+  return lengths.n == 0 or (not lengths[1]:find("%D") and #lengths[1] <= MAX_LENGTH_DIGITS)
+end
+
 local function on_stream(self, stream)
   local readable, headers, why = pcall(stream.get_headers, stream, READ_SECONDS)
   if not readable or not headers then
     local gone = readable and not why
     cut_off(stream, gone and "" or BAD_REQUEST)
     return
-  elseif (headers:get("content-length") or "0"):find("%D") then
+  elseif not has_clear_length(headers) then
     cut_off(stream, BAD_REQUEST)
     return
   end
@@ -165,6 +175,16 @@ local function on_stream(self, stream)
     cut_off(stream, "")
   end
   log_request(self, headers, response and response.status or "ended", started, note)
+end
+
+-- What lua-http reports, in one line. OpenSSL's words come behind a number and the name of a library.
+local function describe_failure(operation, message)
+  message = message:match("^[^\n]*")
+  local handshake = message:match("^starttls: (.*)$")
+  if handshake then
+    return "a TLS handshake failed: " .. handshake:gsub("^error:%x+:.*::", "")
+  end
+  return ("%s: %s"):format(operation, message)
 end
 
 ---@class EmulatorServerOptions
@@ -199,9 +219,7 @@ function server.listen(options)
     ctx = options.tls_context,
     intra_stream_timeout = KEEP_ALIVE_SECONDS,
     onstream = function(_, stream) on_stream(self, stream) end,
-    onerror = function(_, _, operation, message)
-      self.log(("%s: %s"):format(operation, tostring(message):match("^[^\n]*")))
-    end,
+    onerror = function(_, _, operation, message) self.log(describe_failure(operation, tostring(message))) end,
   }
   if http then
     local listening

@@ -1,4 +1,4 @@
---- A server's TLS with a certificate made on the spot, for 127.0.0.1 and localhost.
+--- A server's TLS with a certificate made on the spot, for 127.0.0.1, ::1 and localhost.
 
 local bignum = require "openssl.bignum"
 local altname = require "openssl.x509.altname"
@@ -20,6 +20,7 @@ local function new_certificate(key)
   local names = altname.new()
   names:add("DNS", "localhost")
   names:add("IP", "127.0.0.1")
+  names:add("IP", "::1")
   local certificate = x509.new()
   certificate:setVersion(3)
   certificate:setSerial(bignum.fromBinary(rand.bytes(SERIAL_BYTES)))

@@ -166,10 +166,21 @@ local function read_frame(socket)
   return { fin = first & FIN ~= 0, opcode = opcode, payload = unmask(payload, key) }
 end
 
--- Answers the peer's close frame with its code.
-local function answer_close(self, payload)
-  local code = #payload >= CLOSE_CODE_BYTES and string.unpack(">I2", payload) or CLOSE_NORMAL
-  self:close(code)
+-- The codes that may go over the wire (RFC 6455, 7.4).
+local function is_close_code(code)
+  return code >= 1000 and code <= 1014 and (code < 1004 or code > 1006) or code >= 3000 and code <= 4999
+end
+
+-- The code with which a peer's close frame is answered: its own, where it may have one.
+local function closing_code(payload)
+  if payload == "" then
+    return CLOSE_NORMAL
+  elseif #payload < CLOSE_CODE_BYTES or not is_close_code(string.unpack(">I2", payload)) then
+    return CLOSE_PROTOCOL_ERROR
+  elseif not utf8.len(payload, CLOSE_CODE_BYTES + 1) then
+    return CLOSE_INVALID_DATA
+  end
+  return (string.unpack(">I2", payload))
 end
 
 -- Returns the next whole message, or nil and the code to close with (nil: closed already or gone).
@@ -184,7 +195,7 @@ local function read_message(self)
     if opcode == OPCODES.ping then
       self:send(frame.payload, "pong")
     elseif opcode == OPCODES.close then
-      answer_close(self, frame.payload)
+      self:close(closing_code(frame.payload))
       return nil
     elseif opcode ~= OPCODES.pong then
       local continues = opcode == OPCODES.continuation
@@ -192,7 +203,9 @@ local function read_message(self)
         return nil, CLOSE_PROTOCOL_ERROR
       end
       kind = kind or opcode
-      parts[#parts + 1] = frame.payload
+      if frame.payload ~= "" then
+        parts[#parts + 1] = frame.payload
+      end
       bytes = bytes + #frame.payload
       if bytes > websocket.MAX_MESSAGE_BYTES then
         return nil, CLOSE_TOO_BIG

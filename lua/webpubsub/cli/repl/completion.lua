@@ -4,11 +4,21 @@ local core = require "webpubsub.core"
 
 local completion = {}
 
+local MAX_CLASSES = 10 -- that a value's fields are looked for in
+
 -- ---------------------------------------------------------------- what methods take
 
 local CONTEXT = {
   "timeout", "attempt_timeout", "retries", "retry", "headers", "request_id", "cancel", "no_throw", "classify",
   "policies",
+}
+
+-- Of webpubsub.new.
+local OPTIONS = {
+  "connection_string", "endpoint", "key", "credential", "hub", "timeout", "attempt_timeout", "connect_timeout",
+  "retries", "retry", "headers", "user_agent", "policies", "logger", "log_ids", "reverse_proxy", "proxy", "ca_file",
+  "client_cert", "client_key", "client_key_password", "http2", "max_response_bytes", "max_header_bytes",
+  "max_connections", "allow_http", "transport", "pool_size", "backlog", "max_deferred",
 }
 
 -- Arguments by method; the operations' come from their table.
@@ -68,36 +78,47 @@ local function named_arguments(text)
   if not innermost or innermost.brace ~= "{" then return nil end
   if not text:sub(innermost.entry):find "^%s*[%a_]?[%w_]*$" then return nil end
   if innermost.before:find "context%s*=%s*$" then return CONTEXT end
+  if innermost.before:find "%f[%w_]webpubsub%.new%s*%(?%s*$" then return OPTIONS end
   local method = innermost.before:match ":%s*([%a_][%w_]*)%s*%(?%s*$"
   return method and arguments_of[method]
 end
 
 -- ---------------------------------------------------------------- names in scope
 
--- What fields are looked up in: the table itself, or that of an object's methods.
-local function fields_of(value)
-  if type(value) == "table" then return value end
-  local metatable = debug.getmetatable(value)
-  local index = metatable and rawget(metatable, "__index")
-  return type(index) == "table" and index or nil
+-- The tables that fields are looked up in: the value itself, and those of its class.
+local function tables_of(value)
+  local tables = {}
+  while value ~= nil and #tables < MAX_CLASSES do
+    if type(value) == "table" then tables[#tables + 1] = value end
+    local metatable = debug.getmetatable(value)
+    local index = metatable and rawget(metatable, "__index")
+    value = type(index) == "table" and index or nil
+  end
+  return tables
 end
 
 -- The value of a path such as webpubsub.new, read raw, so that nothing runs.
 local function resolve(path)
   local value = _G
   for name in path:gmatch "[^.]+" do
-    local fields = fields_of(value)
-    value = fields and rawget(fields, name)
+    local found
+    for _, fields in ipairs(tables_of(value)) do
+      if found == nil then found = rawget(fields, name) end
+    end
+    value = found
     if value == nil then return nil end
   end
   return value
 end
 
-local function names_of(fields, only_functions)
-  local names = {}
-  for name, value in next, fields or {} do
-    if type(name) == "string" and name:find "^[%a_][%w_]*$" and (not only_functions or type(value) == "function") then
-      names[#names + 1] = name
+local function names_of(value, only_functions)
+  local names, seen = {}, {}
+  for _, fields in ipairs(tables_of(value)) do
+    for name, field in next, fields do
+      local is_name = type(name) == "string" and name:find "^[%a_][%w_]*$" and not name:find "^__" and not seen[name]
+      if is_name and (not only_functions or type(field) == "function") then
+        names[#names + 1], seen[name] = name, true
+      end
     end
   end
   return names
@@ -105,7 +126,7 @@ end
 
 local function names_in_scope(text)
   local path, separator = text:match "([%a_][%w_.]*)%s*([.:])[%w_]*$"
-  if path then return names_of(fields_of(resolve(path)), separator == ":") end
+  if path then return names_of(resolve(path), separator == ":") end
   local names = names_of(_G)
   for _, word in ipairs(keywords) do names[#names + 1] = word end
   return names

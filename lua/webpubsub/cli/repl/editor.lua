@@ -69,6 +69,7 @@ function editor:read(prompt, before)
   until finished or interrupted
   self.keys:stop()
   if not finished then
+    readline.sigcleanup() -- or a search that is under way would go on with the next line
     -- The handler stays, and costs a descriptor: removed within a line, lua-readline 3.2 uses a file it has closed.
     print "^C"
     return nil, "interrupted"

@@ -15,15 +15,18 @@ end
 ---@param text string  one or more lines; `=` before an expression is allowed, as in Lua 5.1
 ---@return function|nil chunk
 ---@return string|nil message  what is wrong with it; nil where only the rest is missing
+---@return string|nil missing  what the parser said where only the rest is missing
 function evaluate.compile(text)
   local body, marked = text:gsub("^%s*=", "", 1)
   local expression, why = load_text("return " .. body, CHUNK_NAME)
   if expression then return expression end
-  if marked > 0 then return nil, not is_incomplete(why) and why or nil end
+  if is_incomplete(why) and marked > 0 then return nil, nil, why end
+  if marked > 0 then return nil, why end
 
   local statements, statement_error = load_text(text, CHUNK_NAME)
   if statements then return statements end
-  if is_incomplete(why) or is_incomplete(statement_error) then return nil, nil end
+  if is_incomplete(statement_error) then return nil, nil, statement_error end
+  if is_incomplete(why) then return nil, nil, why end
   return nil, statement_error
 end
 

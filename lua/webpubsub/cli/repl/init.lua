@@ -78,15 +78,22 @@ local function perform(session, chunk)
   end
 end
 
--- Reads until the text is complete. Returns a chunk; nothing where there is none; false at the end of the input.
+-- Reads until the text is complete. Returns a chunk; nothing where there is none; false at the end of the input, which
+-- at a terminal can come more than once: within an entry it gives up the entry.
 local function read_chunk(session)
-  local text, prompt = nil, PROMPT
+  local text, prompt, missing = nil, PROMPT, nil
   while true do
     local line, why = session.reader:read(prompt, text)
     if why then return nil end
-    if not line then return false end
+    if not line and not text then return false end
+    if not line then
+      if session.is_terminal then print() end
+      print_error(missing, session.colored)
+      return nil
+    end
     text = text and text .. "\n" .. line or line
-    local chunk, message = evaluate.compile(text)
+    local chunk, message
+    chunk, message, missing = evaluate.compile(text)
     if chunk then return chunk end
     if message then
       print_error(message, session.colored)
@@ -100,11 +107,12 @@ end
 
 local function open_session()
   local is_terminal = terminal.is_terminal(terminal.STDIN)
-  local session = { colored = terminal.is_terminal(terminal.STDERR) and not os.getenv "NO_COLOR" }
+  local session = { is_terminal = is_terminal }
+  session.colored = terminal.is_terminal(terminal.STDERR) and not os.getenv "NO_COLOR"
   local remark
   if is_terminal then session.reader, session.interrupt, remark = open_editor() end
   session.reader = session.reader or plain_reader(is_terminal)
-  return session, is_terminal, remark
+  return session, remark
 end
 
 local function greet(client, remark)
@@ -126,14 +134,14 @@ function repl.run(client)
   } do
     rawset(_G, name, value)
   end
-  local session, is_terminal, remark = open_session()
-  if is_terminal then greet(client, remark) end
+  local session, remark = open_session()
+  if session.is_terminal then greet(client, remark) end
   while true do
     local chunk = read_chunk(session)
     if chunk == false then break end
     if chunk then perform(session, chunk) end
   end
-  if is_terminal then print() end
+  if session.is_terminal then print() end
   return 0
 end
 
