@@ -310,7 +310,10 @@ describe("in NGINX, the phase", function()
       location = /timer { content_by_lua_block {
         ngx.timer.at(0, function() called.timer = outcome(client) end)
       } }
-      location = /set { set_by_lua_block $nothing { called.set, started.set = outcome(client), start(client) } return 204; }
+      location = /set {
+        set_by_lua_block $nothing { called.set, started.set = outcome(client), start(client) }
+        return 204;
+      }
       location = /balanced { proxy_pass http://balanced/empty; }
       location = /empty { return 204; }]] })
     web:get("/phases")
