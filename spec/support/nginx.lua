@@ -22,17 +22,23 @@ fi
 rm -rf "$directory"
 ]]
 
+-- What keeps an nginx within its directory, and has it find the library.
+local MAIN = "user root; worker_processes 1; pid $directory/pid; error_log $directory/error.log notice;"
+local HTTP = [[
+    client_body_temp_path $directory/body; proxy_temp_path $directory/proxy; fastcgi_temp_path $directory/fastcgi;
+    uwsgi_temp_path $directory/uwsgi; scgi_temp_path $directory/scgi;
+    lua_package_path "$package_path"; lua_package_cpath "$package_cpath";
+]]
+
 local CONFIGURATION = [[
   load_module /usr/lib/nginx/modules/ndk_http_module.so;
   load_module /usr/lib/nginx/modules/ngx_http_lua_module.so;
-  user root; worker_processes 1; pid $directory/pid; error_log $directory/error.log notice;
+  ]] .. MAIN .. [[
   $main
   events { worker_connections 1024; }
   http {
     access_log off;
-    client_body_temp_path $directory/body; proxy_temp_path $directory/proxy; fastcgi_temp_path $directory/fastcgi;
-    uwsgi_temp_path $directory/uwsgi; scgi_temp_path $directory/scgi;
-    lua_package_path "$package_path"; lua_package_cpath "$package_cpath";
+    ]] .. HTTP .. [[
     $http
     server {
       listen 127.0.0.1:$port;
@@ -82,22 +88,14 @@ function nginx.free_port()
   return port
 end
 
----@class nginx.Options
----@field main? string directives of the main block
----@field http? string directives of the http block
----@field server? string directives of the server block
----@field set? table<string, string|number> what "$(name)" stands for in them
-
---- Starts nginx and waits until it listens.
----@param options nginx.Options
-function nginx.start(options)
+-- Starts an nginx with that configuration and waits until it listens; `values` stand for their "$name", and may stand
+-- for their "$(name)" within one another.
+local function start(configuration, values)
   local directory, port = make_directory(), nginx.free_port()
-  local values = {
-    main = options.main or "", http = options.http or "", server = options.server or "", directory = directory,
-    port = port, package_path = package.path, package_cpath = package.cpath,
-  }
-  local text = CONFIGURATION:gsub("%$([%l_]+)", values):gsub("%$%(([%l_]+)%)", function(name)
-    return tostring(assert(options.set and options.set[name] or values[name], name))
+  values.directory, values.port = directory, port
+  values.package_path, values.package_cpath = package.path, package.cpath
+  local text = configuration:gsub("%$([%l_]+)", values):gsub("%$%(([%l_]+)%)", function(name)
+    return tostring(assert(values[name], name))
   end)
   write(directory .. "/nginx.conf", text)
   local child = companion.start({ "sh", "-c", SCRIPT, "sh", directory },
@@ -108,7 +106,28 @@ function nginx.start(options)
   }, Nginx)
 end
 
---- A connection on which a request was sent; `finish` reads the answer.
+---@class nginx.Options
+---@field main? string directives of the main block
+---@field http? string directives of the http block
+---@field server? string directives of the server block
+---@field set? table<string, string|number> what "$(name)" stands for in them
+
+--- Starts nginx and waits until it listens.
+---@param options nginx.Options
+function nginx.start(options)
+  local values = { main = options.main or "", http = options.http or "", server = options.server or "" }
+  for name, value in pairs(options.set or {}) do values[name] = value end
+  return start(CONFIGURATION, values)
+end
+
+--- Starts nginx with a configuration of its own, but for the port and where its files are.
+---@param configuration string
+function nginx.start_whole(configuration)
+  return start((configuration:gsub("\nevents ", "\n" .. MAIN .. "%0", 1):gsub("\nhttp {\n", "%0" .. HTTP, 1)
+    :gsub("listen 127%.0%.0%.1:%d+;", "listen 127.0.0.1:$port;", 1)), {})
+end
+
+-- A connection on which a request was sent; `finish` reads the answer.
 ---@param path string
 ---@param body? string POSTs it
 function Nginx:send(path, body)

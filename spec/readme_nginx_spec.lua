@@ -1,0 +1,49 @@
+-- The README's nginx.conf, as it stands but for where things are on this machine.
+
+if _VERSION ~= "Lua 5.1" then return end -- NGINX loads the build for Lua 5.1
+
+local dns = require("spec.support.dns")
+local launch = require("webpubsub.emulator.launch")
+local nginx = require("spec.support.nginx")
+local readme = require("spec.support.readme")
+local wait = require("spec.support.wait")
+
+describe("the README's nginx.conf", function()
+  local emulator, names, web
+
+  setup(function()
+    emulator, names = launch({ quiet = true, tls = true }), dns.start()
+    local endpoint = emulator.connection_string:gsub("127%.0%.0%.1", "localhost") -- NGINX compares no addresses
+    local here = {
+      ["modules/"] = "/usr/lib/nginx/modules/",
+      ["/etc/ssl/certs/ca-certificates.crt"] = emulator.ca_file,
+      ["resolver 127.0.0.53"] = "resolver 127.0.0.1:" .. names.port,
+      ['os.getenv "WebPubSubConnectionString"'] = ("%q"):format(endpoint),
+    }
+    local text = readme.blocks("nginx")[1]
+    for there, replacement in pairs(here) do
+      local count
+      text, count = text:gsub(there:gsub("%p", "%%%0"), (replacement:gsub("%%", "%%%%")))
+      assert.is_true(count > 0, there)
+    end
+    web = nginx.start_whole(text)
+  end)
+  teardown(function()
+    web:stop()
+    names.stop()
+    emulator.stop()
+  end)
+
+  it("closes a user's connections before it answers", function()
+    assert.are.equal("204\n", (web:get("/ban?user=alice")))
+  end)
+
+  it("closes them after it has answered", function()
+    assert.are.equal("bye\n", (web:get("/logout?user=alice")))
+    local counts
+    wait.until_true(function()
+      counts = web:get("/deferred")
+      return counts == "0 queued, 1 sent, 0 failed, 0 dropped\n"
+    end, 5, "the call that was deferred")
+  end)
+end)
