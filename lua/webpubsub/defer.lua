@@ -5,6 +5,7 @@
 
 local core = require "webpubsub.core"
 local driver = require "webpubsub.driver"
+local operations = require "webpubsub.operations"
 local phases = require "webpubsub.phases"
 local task = require "webpubsub.task"
 
@@ -23,17 +24,6 @@ local function check_surroundings()
       .. "itself, or its _async form")
   end
   phases.check_timers("defer")
-end
-
-local function check_operation(name)
-  local names = {}
-  for index, operation in ipairs(core.operations()) do
-    if operation.name == name then return end
-    names[index] = operation.name
-  end
-  local meant = core.nearest(tostring(name), names)
-  refuse("operation", "unknown", ("there is no operation \"%s\"%s"):format(tostring(name),
-    meant and "; did you mean \"" .. meant .. "\"?" or ""))
 end
 
 local function counts_of(client, method)
@@ -60,7 +50,7 @@ end
 function defer.run(client, operation, arguments)
   local counts, limit = counts_of(client, "defer")
   check_surroundings()
-  check_operation(operation)
+  operations.check(operation, "defer")
   local call = driver.prepare_for("defer", client, operation, arguments)
   if counts.queued >= limit then
     counts.dropped = counts.dropped + 1

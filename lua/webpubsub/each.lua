@@ -5,6 +5,7 @@
 
 local core = require "webpubsub.core"
 local driver = require "webpubsub.driver"
+local operations = require "webpubsub.operations"
 local policies = require "webpubsub.policies"
 local task = require "webpubsub.task"
 
@@ -61,20 +62,11 @@ end
 
 -- The operation's one required parameter, which an item that is a string stands for; nil where it has none, or more.
 local function required_argument(name)
-  local names = {}
-  for index, operation in ipairs(core.operations()) do
-    names[index] = operation.name
-    if operation.name == name then
-      local required, count = nil, 0
-      for _, parameter in ipairs(operation.parameters) do
-        if parameter.required then required, count = parameter.name, count + 1 end
-      end
-      return count == 1 and required or nil
-    end
+  local required, count = nil, 0
+  for _, parameter in ipairs(operations.check(name, "each").parameters) do
+    if parameter.required then required, count = parameter.name, count + 1 end
   end
-  local meant = core.nearest(tostring(name), names)
-  refuse("operation", "unknown", ("there is no operation \"%s\"%s"):format(tostring(name),
-    meant and "; did you mean \"" .. meant .. "\"?" or ""))
+  return count == 1 and required or nil
 end
 
 local function iterate(items)

@@ -1,10 +1,9 @@
 --- Help at a prompt, from the operations table.
 
 local core = require "webpubsub.core"
+local operations = require "webpubsub.operations"
 
 local help = {}
-
-local operations = core.operations()
 
 local context_lines = {
   { "timeout", "seconds for the whole call, waits included (60)" },
@@ -23,7 +22,7 @@ local function overview()
   local lines = { "webpubsub " .. core.version .. ": Azure Web PubSub " .. core.api_version, "",
     "  local client = webpubsub.new { connection_string = \"Endpoint=...;AccessKey=...\", hub = \"chat\" }",
     "  client:close_user_connections { user = \"alice\", reason = \"signed in elsewhere\" }", "" }
-  for _, operation in ipairs(operations) do
+  for _, operation in ipairs(core.operations()) do
     lines[#lines + 1] = ("  %-34s %s"):format(operation.name, operation.doc)
   end
   lines[#lines + 1] = ""
@@ -56,14 +55,9 @@ end
 ---@return string
 function help.text(name)
   if name == nil then return table.concat(overview(), "\n") end
-  local names = {}
-  for index, operation in ipairs(operations) do
-    if operation.name == name then return table.concat(details(operation), "\n") end
-    names[index] = operation.name
-  end
-  local meant = core.nearest(tostring(name), names)
-  local hint = meant and "; did you mean \"" .. meant .. "\"?" or "."
-  return ("There is no operation \"%s\"%s"):format(tostring(name), hint)
+  local operation, hint = operations.find(name)
+  if operation then return table.concat(details(operation), "\n") end
+  return ("There is no operation \"%s\"%s"):format(tostring(name), hint ~= "" and hint or ".")
 end
 
 --- Prints it.

@@ -3,6 +3,7 @@
 -- that happens. There is one scheduler for each background engine, that is for a Lua state, whichever client's tasks
 -- they are.
 
+local fifo = require "webpubsub.fifo"
 local loops = require "webpubsub.loops"
 
 local scheduler = {}
@@ -26,15 +27,13 @@ function scheduler.of(background, now)
     self = setmetatable({
       background = background,
       now = now,
-      pending = 0,   -- tasks that are not over
-      ready = {},    -- tasks that can go on, in the order they became so
-      first = 1,     -- where in `ready` they begin
-      last = 0,
-      exchanges = {}, -- [exchange] = the task that waits for it
-      sleeping = {}, -- [task] = when it wants to wake
+      pending = 0,        -- tasks that are not over
+      ready = fifo.new(), -- tasks that can go on
+      exchanges = {},     -- [exchange] = the task that waits for it
+      sleeping = {},      -- [task] = when it wants to wake
       next_wake = math.huge,
-      asking = {},   -- [task] = a function that returns true to cancel it
-      loops = {},    -- [loop] = true: event loops that poll, see loops.lua
+      asking = {},        -- [task] = a function that returns true to cancel it
+      loops = {},         -- [loop] = true: event loops that poll, see loops.lua
     }, scheduler)
     by_background[background] = self
   end
@@ -135,20 +134,6 @@ end
 
 -- ---------------------------------------------------------------- polling
 
-local function make_ready(self, task)
-  self.last = self.last + 1
-  self.ready[self.last] = task
-end
-
-local function take_ready(self)
-  local task = self.ready[self.first]
-  if task then
-    self.ready[self.first] = nil
-    self.first = self.first + 1
-  end
-  return task
-end
-
 -- Finished exchanges make their tasks ready; those that are left make the next poll due at once.
 local function collect(self)
   local background, exchanges = self.background, self.exchanges
@@ -157,7 +142,7 @@ local function collect(self)
     if not exchange then return end
     local task = exchanges[exchange]
     exchanges[exchange] = nil
-    if task then make_ready(self, task) end
+    if task then self.ready:put(task) end
   end
 end
 
@@ -166,7 +151,7 @@ local function wake_sleepers(self, now)
   for task, wake in pairs(self.sleeping) do
     if wake <= now then
       self.sleeping[task] = nil
-      make_ready(self, task)
+      self.ready:put(task)
     elseif wake < self.next_wake then
       self.next_wake = wake
     end
@@ -187,12 +172,12 @@ end
 -- Resumes what is ready, for at most BUDGET; returns how many tasks went on.
 local function work(self)
   local count, stop = 0, nil
-  local task = take_ready(self)
+  local task = self.ready:take()
   while task do
     resume(task)
     count = count + 1
     stop = stop or self.now() + BUDGET
-    task = self.now() < stop and take_ready(self) or nil
+    task = self.now() < stop and self.ready:take() or nil
   end
   return count
 end
@@ -225,7 +210,7 @@ end
 --- Seconds after which `poll(0)` is due whatever the descriptor says; nil: not before it says so.
 ---@return number|nil
 function scheduler:timeout()
-  if self.ready[self.first] then return 0 end
+  if self.ready:length() > 0 then return 0 end
   local timeout = self.next_wake < math.huge and math.max(0, self.next_wake - self.now()) or nil
   if next(self.asking) then timeout = math.min(timeout or ASKING_SLICE, ASKING_SLICE) end
   return timeout

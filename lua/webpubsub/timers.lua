@@ -5,13 +5,13 @@
 -- luacheck: read globals ngx
 
 local core = require "webpubsub.core"
+local fifo = require "webpubsub.fifo"
 local phases = require "webpubsub.phases"
 
 local timers = {
   now = core.now,
   pending = 0,               -- tasks that are not over
-  waiting = {},              -- tasks that no timer has taken, first to last
-  first = 1, last = 0,
+  waiting = fifo.new(),      -- tasks that no timer has taken, cancelled ones among them
   working = 0,               -- timers at work
   called = 0, called_at = 0, -- timers asked for that have not begun, and when the last was asked for
   polls = {},                -- [signal] = true: to be set when a task ends
@@ -25,30 +25,6 @@ local MAX_WAITING = 100000
 -- Seconds in which a timer begins, or does not: NGINX drops those beyond its limits, and tells nobody but the log.
 local LOST_SECONDS = 1
 
--- ---------------------------------------------------------------- the queue
-
-local function length(self)
-  return self.last - self.first + 1
-end
-
-local function put(self, task)
-  self.last = self.last + 1
-  self.waiting[self.last] = task
-end
-
--- Those that were cancelled are over.
-local function take(self)
-  local task
-  repeat
-    task = self.waiting[self.first]
-    if task then
-      self.waiting[self.first] = nil
-      self.first = self.first + 1
-    end
-  until not (task and task.finished)
-  return task
-end
-
 -- ---------------------------------------------------------------- timers
 
 -- Is the worker shutting down, and the time over that it gives its tasks?
@@ -61,6 +37,13 @@ end
 local function run(task)
   task.running = true
   task:finish(pcall(task.perform, task.extras))
+end
+
+-- The next task that is not over.
+local function take(self)
+  local task
+  repeat task = self.waiting:take() until not (task and task.finished)
+  return task
 end
 
 local call_timers
@@ -83,7 +66,7 @@ end
 call_timers = function(self)
   if self.now() - self.called_at > LOST_SECONDS then self.called = 0 end
   local ok, problem = true, nil
-  while ok and self.called < length(self) and self.working + self.called < LIMIT do
+  while ok and self.called < self.waiting:length() and self.working + self.called < LIMIT do
     ok, problem = ngx.timer.at(0, work, self)
     if ok then self.called, self.called_at = self.called + 1, self.now() end
   end
@@ -95,7 +78,7 @@ end
 --- Raises an error where no task can be started.
 function timers:admit(method)
   phases.check_timers(method)
-  if length(self) >= MAX_WAITING then
+  if self.waiting:length() >= MAX_WAITING then
     core.raise("transport", "busy", ("too many calls are waiting (%d)"):format(MAX_WAITING), nil, method)
   end
 end
@@ -117,7 +100,7 @@ function timers:start(task, perform, extras)
   extras.cancelled = function() return asked() or gives_up(self) end
   task.perform, task.extras = perform, extras
   self.pending = self.pending + 1
-  put(self, task)
+  self.waiting:put(task)
   local ok, problem = call_timers(self)
   if not ok then
     extras.transport = failing_transport(extras.transport, problem)
