@@ -36,7 +36,7 @@ SHARED := -shared -Wl,-z,relro,-z,now
 FLAVOUR ?=
 BUILD := build/$(ABI)$(FLAVOUR:%=-%)
 
-PURE := buffer headers endpoint operations jwt request http1 response call
+PURE := buffer headers endpoint operations jwt request http1 http1_request response call
 CORE := $(PURE) $(filter-out lua_curl%,$(basename $(notdir $(wildcard csrc/lua_*.c))))
 CURL := buffer $(basename $(notdir $(wildcard csrc/curl_*.c csrc/lua_curl*.c)))
 
@@ -177,7 +177,7 @@ FUZZ_SECONDS ?= 10
 fuzz: deps-build $(HTTP1_FUZZ)
 	$(HTTP1_FUZZ) $(FUZZ_SECONDS)
 
-$(HTTP1_FUZZ): spec/fuzz/http1_fuzz.c csrc/http1.c csrc/http1.h csrc/headers.c csrc/buffer.c csrc/wps.h
+$(HTTP1_FUZZ): spec/fuzz/http1_fuzz.c csrc/http1.c csrc/http1_request.c csrc/http1.h csrc/headers.c csrc/buffer.c csrc/wps.h
 	@mkdir -p $(@D)
 	$(CC) -std=c99 $(WARNINGS) $(CPPFLAGS) $(ASAN_FLAGS) -Icsrc -o $@ $(filter %.c,$^)
 

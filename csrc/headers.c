@@ -137,3 +137,16 @@ void wps_headers_set(struct wps_buffer *block, struct wps_slice name, struct wps
     if (value.data)
         wps_headers_add(block, name, value);
 }
+
+bool wps_headers_split(struct wps_slice line, struct wps_slice *name, struct wps_slice *value)
+{
+    const char *colon = line.length ? memchr(line.data, ':', line.length) : NULL;
+
+    if (!colon)
+        return false;
+    name->data = line.data;
+    name->length = (size_t)(colon - line.data);
+    value->data = colon + 1;
+    value->length = line.length - name->length - 1;
+    return wps_slice_is_token(*name) && wps_slice_is_header_value(*value);
+}

@@ -1,4 +1,4 @@
-/* http1.c - HTTP/1.1 as bytes: the request writer and the response parser. See http1.h for the contract. */
+/* http1.c - bytes as an HTTP/1.1 response. See http1.h for the contract. */
 #include "http1.h"
 
 #include <string.h>
@@ -22,124 +22,6 @@ static void fail_without_memory(struct wps_http1 *http)
 {
     http->state = WPS_HTTP1_BROKEN;
     wps_fail(&http->error, WPS_NO_MEMORY, NULL, "memory", "not enough memory");
-}
-
-/* ------------------------------------------------------------------ request */
-
-static bool is_visible(struct wps_slice text)
-{
-    for (size_t i = 0; i < text.length; i++)
-        if (text.data[i] <= ' ' || text.data[i] > '~')
-            return false;
-    return text.length > 0;
-}
-
-/* A header that would change where the request ends or whom it is for. */
-static bool is_reserved(struct wps_slice name)
-{
-    return wps_slice_is(name, "Host") || wps_slice_is(name, "Content-Length")
-           || wps_slice_is(name, "Transfer-Encoding");
-}
-
-/* The line up to its CR LF, taken off `rest`; absent where there is none. */
-static struct wps_slice take_whole_line(struct wps_slice *rest)
-{
-    struct wps_slice line = { rest->data, 0 };
-    const char *end = memchr(rest->data, '\n', rest->length);
-
-    if (!end || end == rest->data || end[-1] != '\r')
-        return wps_slice_of(NULL);
-    line.length = (size_t)(end - 1 - rest->data);
-    rest->data = end + 1;
-    rest->length -= line.length + 2;
-    return line;
-}
-
-/* "Name: value", with no blank before the colon and no control byte anywhere. */
-static bool split_field(struct wps_slice line, struct wps_slice *name, struct wps_slice *value)
-{
-    const char *colon = line.length ? memchr(line.data, ':', line.length) : NULL;
-
-    if (!colon)
-        return false;
-    name->data = line.data;
-    name->length = (size_t)(colon - line.data);
-    value->data = colon + 1;
-    value->length = line.length - name->length - 1;
-    return wps_slice_is_token(*name) && wps_slice_is_header_value(*value);
-}
-
-static enum wps_kind check_request(const struct wps_http1_request *request, struct wps_error *error)
-{
-    struct wps_slice rest = request->headers, name, value;
-
-    if (!wps_slice_is_token(request->method))
-        return wps_fail(error, WPS_ARGUMENT, "method", "invalid", "the method must be a word such as POST");
-    if (!is_visible(request->target) || request->target.data[0] != '/')
-        return wps_fail(error, WPS_ARGUMENT, "target", "invalid",
-                        "the target must begin with / and be escaped: no blanks, control bytes or bytes above 0x7e");
-    if (!is_visible(request->host))
-        return wps_fail(error, WPS_ARGUMENT, "host", "invalid",
-                        "the host must be a name or an address, perhaps with :port");
-    while (rest.length) {
-        struct wps_slice line = take_whole_line(&rest);
-        if (!line.data || !split_field(line, &name, &value))
-            return wps_fail(error, WPS_ARGUMENT, "headers", "invalid",
-                            "headers must be lines \"Name: value\" without control bytes, each ended with CR LF");
-        if (is_reserved(name))
-            return wps_fail(error, WPS_ARGUMENT, "headers", "invalid",
-                            "header %.*s cannot be set: it follows from the request", (int)name.length, name.data);
-    }
-    return WPS_OK;
-}
-
-/* A method whose request has a body by its nature says so when it is empty, too (RFC 9110, 8.6). */
-static bool announces_length(const struct wps_http1_request *request)
-{
-    return request->body.data || wps_slice_is(request->method, "POST") || wps_slice_is(request->method, "PUT");
-}
-
-static void write_request(struct wps_buffer *out, const struct wps_http1_request *request)
-{
-    enum { AROUND = sizeof "  HTTP/1.1\r\nHost: \r\nContent-Length: 18446744073709551615\r\n\r\n" };
-
-    out->maximum = request->method.length + request->target.length + request->host.length + request->headers.length
-                   + request->body.length + AROUND;
-    wps_buffer_reserve(out, out->maximum);
-    wps_buffer_append(out, request->method.data, request->method.length);
-    wps_buffer_text(out, " ");
-    wps_buffer_append(out, request->target.data, request->target.length);
-    wps_buffer_text(out, " HTTP/1.1\r\nHost: ");
-    wps_buffer_append(out, request->host.data, request->host.length);
-    wps_buffer_text(out, CRLF);
-    wps_buffer_append(out, request->headers.data, request->headers.length);
-    if (announces_length(request)) {
-        wps_buffer_text(out, "Content-Length: ");
-        wps_buffer_integer(out, (int64_t)request->body.length);
-        wps_buffer_text(out, CRLF);
-    }
-    wps_buffer_text(out, CRLF);
-    wps_buffer_append(out, request->body.data, request->body.length);
-}
-
-enum wps_kind wps_http1_request(struct wps_http1 *http, const struct wps_http1_request *request,
-                                const struct wps_http1_limits *limits)
-{
-    wps_http1_recycle(http);
-    http->limits.header_bytes = limits->header_bytes ? limits->header_bytes : WPS_HTTP1_HEADER_BYTES;
-    http->limits.body_bytes = limits->body_bytes ? limits->body_bytes : WPS_HTTP1_BODY_BYTES;
-    if (check_request(request, &http->error))
-        return http->error.kind;
-    write_request(&http->outgoing, request);
-    if (http->outgoing.failed) {
-        fail_without_memory(http);
-        return WPS_NO_MEMORY;
-    }
-    http->head.maximum = http->limits.header_bytes;
-    http->body.maximum = http->limits.body_bytes;
-    http->answers_head = wps_slice_is(request->method, "HEAD");
-    http->state = WPS_HTTP1_STATUS_LINE;
-    return WPS_OK;
 }
 
 /* ------------------------------------------------------------------ lines */
@@ -282,7 +164,7 @@ static bool read_field(struct wps_http1 *http, struct wps_slice line)
         fail_malformed(http, "the response has a folded header line");
         return false;
     }
-    if (!split_field(line, &name, &value)) {
+    if (!wps_headers_split(line, &name, &value)) {
         fail_malformed(http, "the response has a header line that is not \"Name: value\", or has control bytes");
         return false;
     }
@@ -527,6 +409,21 @@ void wps_http1_recycle(struct wps_http1 *http)
     http->minor_version = 0;
     http->has_length = http->chunked = http->says_close = http->says_keep_alive = false;
     http->left = 0;
+}
+
+enum wps_kind wps_http1_request(struct wps_http1 *http, const struct wps_http1_request *request,
+                                const struct wps_http1_limits *limits)
+{
+    wps_http1_recycle(http);
+    http->limits.header_bytes = limits->header_bytes ? limits->header_bytes : WPS_HTTP1_HEADER_BYTES;
+    http->limits.body_bytes = limits->body_bytes ? limits->body_bytes : WPS_HTTP1_BODY_BYTES;
+    if (wps_http1_write(&http->outgoing, request, &http->error))
+        return http->error.kind;
+    http->head.maximum = http->limits.header_bytes;
+    http->body.maximum = http->limits.body_bytes;
+    http->answers_head = wps_slice_is(request->method, "HEAD");
+    http->state = WPS_HTTP1_STATUS_LINE;
+    return WPS_OK;
 }
 
 void wps_http1_free(struct wps_http1 *http)

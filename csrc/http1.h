@@ -80,6 +80,9 @@ struct wps_http1 {
     size_t reason_at, reason_length;
 };
 
+/* The request's bytes. WPS_OK, WPS_ARGUMENT or WPS_NO_MEMORY. */
+enum wps_kind wps_http1_write(struct wps_buffer *out, const struct wps_http1_request *request, struct wps_error *error);
+
 /* Writes the request into `outgoing` and expects its response; whatever went before is forgotten. WPS_OK, or
  * WPS_ARGUMENT or WPS_NO_MEMORY, told in http->error too. */
 enum wps_kind wps_http1_request(struct wps_http1 *http, const struct wps_http1_request *request,

@@ -107,6 +107,8 @@ bool wps_slice_is(struct wps_slice slice, const char *text);
 
 /* Takes the next line off `rest`; false at the end. Lines without a colon are skipped. */
 bool wps_headers_next(struct wps_slice *rest, struct wps_slice *name, struct wps_slice *value);
+/* One line, without its end; false: a blank before the colon, or a control byte, or no colon. The value is not trimmed. */
+bool wps_headers_split(struct wps_slice line, struct wps_slice *name, struct wps_slice *value);
 /* The first value under that name, or an absent slice. */
 struct wps_slice wps_headers_find(struct wps_slice block, const char *name);
 /* WPS_OK where a header with this name and value may be sent; CR, LF and NUL end a header early and are refused. */

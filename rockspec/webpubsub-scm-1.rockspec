@@ -20,8 +20,8 @@ build = {
   modules = {
     ["webpubsub.core"] = {
       sources = {
-        "csrc/buffer.c", "csrc/call.c", "csrc/endpoint.c", "csrc/headers.c", "csrc/http1.c", "csrc/jwt.c",
-        "csrc/lua_access.c", "csrc/lua_args.c", "csrc/lua_call.c", "csrc/lua_client.c", "csrc/lua_core.c",
+        "csrc/buffer.c", "csrc/call.c", "csrc/endpoint.c", "csrc/headers.c", "csrc/http1.c", "csrc/http1_request.c",
+        "csrc/jwt.c", "csrc/lua_access.c", "csrc/lua_args.c", "csrc/lua_call.c", "csrc/lua_client.c", "csrc/lua_core.c",
         "csrc/lua_http1.c", "csrc/lua_json.c", "csrc/lua_random.c", "csrc/lua_result.c", "csrc/operations.c",
         "csrc/request.c", "csrc/response.c",
       },
