@@ -77,7 +77,7 @@ RUN_PACKAGES := $(if $(filter jit,$(LUA)),luajit2,lua$(LUA)) lua-cjson ca-certif
 # the emulator, always on Lua 5.4
 EMULATOR_PACKAGES := lua5.4 lua-http lua-cqueues lua-luaossl lua-cjson lua-argparse
 TEST_PACKAGES := lua-busted lua-socket openssl tmux lua-readline lua-luv \
-                 $(if $(filter 5.1,$(ABI)),nginx-light libnginx-mod-http-lua)
+                 $(if $(filter 5.1,$(ABI)),nginx-light libnginx-mod-http-lua procps)
 LINT_PACKAGES := lua-check clang-tidy
 
 deps: deps-test deps-lint
