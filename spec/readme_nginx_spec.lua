@@ -38,6 +38,11 @@ describe("the README's nginx.conf", function()
     assert.are.equal("204\n", (web:get("/ban?user=alice")))
   end)
 
+  it("answers for what is wrong, and says it in the log", function()
+    assert.are.equal(400, (select(2, web:get("/ban?user="))))
+    assert.is_truthy(web:log():find("webpubsub: close_user_connections: user must not be empty", 1, true))
+  end)
+
   it("closes them after it has answered", function()
     assert.are.equal("bye\n", (web:get("/logout?user=alice")))
     local counts
