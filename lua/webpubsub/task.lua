@@ -35,7 +35,7 @@ tasks.__index = tasks
 -- All callbacks are called; what the first of those that fail raises is raised when they are through.
 local function call_back(self)
   local callbacks, problem = self.callbacks, nil
-  self.callbacks = nil
+  self.callbacks = false
   for index = 1, callbacks and #callbacks or 0 do
     local ok, err = pcall(callbacks[index], self)
     if not ok then problem = problem or { err } end
@@ -62,7 +62,12 @@ end
 function task.start(client, name, cancel, perform)
   local share, extras = share_of(client, name), core.extras(client)
   share.scheduler:admit(name)
-  local self = setmetatable({ scheduler = share.scheduler, share = share, name = name }, tasks)
+  local self = setmetatable({
+    scheduler = share.scheduler, share = share, name = name,
+    thread = false, exchange = false, -- the scheduler's
+    cancelled = false, problem = false, callbacks = false,
+    finished = false, ok = false, count = 0, values = false,
+  }, tasks)
   share.pending = share.pending + 1
   self.scheduler:start(self, perform, setmetatable({
     cancelled = function() return self.cancelled or cancel and cancel() end,
@@ -99,7 +104,7 @@ end
 
 --- Is it over?
 function tasks:done()
-  return self.finished == true
+  return self.finished
 end
 
 --- Withdraws the call, at whatever stage it is; the task then ends with a `cancelled` error. A request that has left
@@ -141,7 +146,7 @@ end
 --- Withdraws a task whose coroutine may be in any state, and tells nobody.
 function task.abandon(self)
   if self.finished then return end
-  self.callbacks = nil
+  self.callbacks = false
   self.scheduler:drop(self)
   self:finish(false, "the task was abandoned")
 end

@@ -30,15 +30,15 @@ local left_open = secure:close_user_connections_async { user = "nobody" }
 for index = 1, count do client:close_user_connections_async { user = "user-" .. index } end
 local submitted = now()
 
-local longest, longest_used, in_flight = 0, 0, nil
+local longest, longest_used, in_flight, finished = 0, 0, nil, nil
 while client:pending() > 0 do
   local at, used_at = now(), used()
   client:poll(0)
-  longest, longest_used = math.max(longest, now() - at), math.max(longest_used, used() - used_at)
+  finished = now()
+  longest, longest_used = math.max(longest, finished - at), math.max(longest_used, used() - used_at)
   in_flight = in_flight or mean(BUSY_CALLS, client)
   sleep(math.max(0, TICK - (now() - at)))
 end
-local finished = now()
 left_open:cancel()
 while secure:pending() > 0 do secure:poll(1) end
 
