@@ -102,7 +102,7 @@ build = {
     ["webpubsub.timers"] = "lua/webpubsub/timers.lua",
     ["webpubsub.transport.curl"] = "lua/webpubsub/transport/curl.lua",
     ["webpubsub.transport.custom"] = "lua/webpubsub/transport/custom.lua",
-    ["webpubsub.transport.handshakes"] = "lua/webpubsub/transport/handshakes.lua",
+    ["webpubsub.transport.gate"] = "lua/webpubsub/transport/gate.lua",
     ["webpubsub.transport.nginx"] = "lua/webpubsub/transport/nginx.lua",
   },
   install = {

@@ -132,7 +132,7 @@ describe("in NGINX, TLS", function()
 
     it("shakes few hands at a time, for the loop's sake", function()
       local server = serve_slowly(20, 0.1)
-      assert.are.equal("4", trusting:run(([[
+      assert.are.equal("16", trusting:run(([[
         local client = client("handshakes", { endpoint = "https://localhost:%d" })
         local tcp, at_once, most = ngx.socket.tcp, 0, 0
         ngx.socket.tcp = function()
@@ -156,25 +156,25 @@ describe("in NGINX, TLS", function()
     end)
 
     it("is not stopped by those that were given up", function()
-      local server = serve_slowly(4, 60)
+      local server = serve_slowly(16, 60)
       contains(trusting:run(([[
         local client = client("stuck", { endpoint = "https://localhost:%d", retries = 0 })
         local threads, stop = {}, ngx.now() + 0.2
-        for i = 1, 4 do
+        for i = 1, 16 do
           threads[i] = ngx.thread.spawn(close, client, { cancel = function() return ngx.now() > stop end })
         end
-        for i = 1, 3 do ngx.thread.wait(threads[i]) end
-        return select(2, ngx.thread.wait(threads[4]))]]):format(server.port)), "cancelled cancelled: ")
+        for i = 1, 15 do ngx.thread.wait(threads[i]) end
+        return select(2, ngx.thread.wait(threads[16]))]]):format(server.port)), "cancelled cancelled: ")
       assert.are.equal("204", trusting:run("return close(client('stuck'))"))
     end)
 
     it("is not stopped for long by threads that were killed", function()
-      local server = serve_slowly(4, 60)
+      local server = serve_slowly(16, 60)
       assert.are.equal("done", trusting:run(([[
         local client = client("killed", { endpoint = "https://localhost:%d", connect_timeout = 0.4, retries = 0 })
         local threads = {}
-        for i = 1, 4 do threads[i] = ngx.thread.spawn(close, client) end
-        for i = 1, 4 do ngx.thread.kill(threads[i]) end
+        for i = 1, 16 do threads[i] = ngx.thread.spawn(close, client) end
+        for i = 1, 16 do ngx.thread.kill(threads[i]) end
         return "done"]]):format(server.port)))
       assert.are.equal("204", trusting:run("return close(client('killed'), { retry = { retries = 3, delay = 0.3 } })"))
     end)

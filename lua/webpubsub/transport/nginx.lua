@@ -4,15 +4,16 @@
 -- luacheck: read globals ngx
 
 local core = require "webpubsub.core"
+local gate = require "webpubsub.transport.gate"
 local phases = require "webpubsub.phases"
 local timers = require "webpubsub.timers"
-local handshakes = require "webpubsub.transport.handshakes"
 
 local nginx = {}
 
 local DEFAULT_CONNECT_TIMEOUT = 5                       -- seconds
 local DEFAULT_POOL_SIZE, DEFAULT_BACKLOG = 100, 256
-local IDLE_MILLISECONDS = 30000                         -- that a connection is kept for the next call
+local OPENINGS = 16                                     -- connections that a worker opens at a time
+local IDLE_SECONDS = 30                                 -- that a connection is kept for the next call
 local LONGEST_READ = 65536                              -- bytes
 
 -- Seconds between two looks at the caller's `cancel`, and while a call waits at whether the worker shuts down.
@@ -47,24 +48,25 @@ end
 local TRUST = "its certificate is not trusted; NGINX needs the directive lua_ssl_trusted_certificate with the "
   .. "authority that signed it, such as lua_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;"
 
+local NO_SESSION = "no TLS session could be agreed on; check that the port speaks TLS, and the directive "
+  .. "lua_ssl_protocols"
+
 -- What NGINX says when no connection comes about; the first pattern that is found decides.
 local connect_failures = {
   { "no resolver defined", "argument", "resolver",
     "NGINX needs the directive resolver to find addresses, such as resolver 127.0.0.53;" },
   { "could not be resolved", "transport", "resolve", "its name could not be resolved" },
-  { "too many waiting connect", "transport", "busy",
-    "too many calls wait for a connection; raise pool_size or backlog" },
   { "certificate host mismatch", "transport", "certificate",
     "its certificate is for another name; the endpoint must name the host as the certificate does" },
   { "^9: ", "transport", "certificate", "its certificate is not valid yet" },
   { "^10: ", "transport", "certificate", "its certificate has expired" },
   { "^22: ", "transport", "certificate",
     "its certificate's chain is longer than the directive lua_ssl_verify_depth allows; raise it" },
-  { "handshake failed", "transport", "tls", "no TLS session could be agreed on; check that the port speaks TLS" },
+  { "handshake failed", "transport", "tls", NO_SESSION },
   { "^%d+: ", "transport", "certificate", TRUST },
   { "^refused$", "transport", "certificate", "its certificate is not valid yet, has expired, is for another name, or "
     .. "is not trusted, for which NGINX needs the directive lua_ssl_trusted_certificate" },
-  { "handshake", "transport", "tls", "no TLS session could be agreed on; check that the port speaks TLS" },
+  { "handshake", "transport", "tls", NO_SESSION },
   { "", "transport", "connect", "no connection could be made" },
 }
 
@@ -75,6 +77,15 @@ local function connect_failure(authority, problem)
       return failure(entry[2], entry[3], ("%s: %s (%s)"):format(authority, entry[4], problem))
     end
   end
+end
+
+function exchange:not_connected(problem)
+  local transport = self.transport
+  if problem == "timeout" then
+    return failure("timeout", "connect_timeout", ("%s: not connected within %g s"):format(transport.authority,
+      self.connect_seconds))
+  end
+  return connect_failure(transport.authority, problem)
 end
 
 local function set_timeout(socket, seconds)
@@ -93,35 +104,97 @@ local function handshake(transport, socket)
   return transport.session, ok and problem or "refused"
 end
 
-function exchange:secure(socket, deadline)
-  local permits = self.transport.permits
-  self.permit = permits:acquire(deadline)
-  if not self.permit then return nil, "timeout" end
-  set_timeout(socket, deadline - core.now())
-  local ok, problem = handshake(self.transport, socket)
-  permits:release(self.permit)
+function exchange:begin_connecting()
+  local now = core.now()
+  self.connect_seconds = math.min(self.transport.connect_timeout, self.deadline - now)
+  self.connect_by = now + self.connect_seconds
+end
+
+-- Has NGINX ended this thread and its request? Then it has closed the connection.
+function exchange:is_gone()
+  return self.connected and not self.socket:getreusedtimes()
+end
+
+-- A worker's connections are opened a few at a time: a handshake is a millisecond of work, and many at once would stall
+-- all of its requests.
+local openings
+
+function exchange:begin_opening()
+  openings = openings or gate.new(OPENINGS, math.huge)
+  self.opening = openings:enter(self, self.connect_by - core.now(), self.connect_by)
+  return self.opening, "timeout"
+end
+
+function exchange:end_opening()
+  if self.opening then openings:leave(self) end
+  self.opening = nil
+end
+
+-- Does `work` and then `watch`, each in a light thread, and returns what the first to end returns. NGINX closes the
+-- connections of the other.
+local function first_of(work, watch)
+  local worker, watcher = ngx.thread.spawn(work), ngx.thread.spawn(watch)
+  local ok, first, second, third, fourth = ngx.thread.wait(worker, watcher)
+  ngx.thread.kill(worker)
+  ngx.thread.kill(watcher)
+  if not ok then error(first, 0) end
+  return first, second, third, fourth
+end
+
+-- Finding an address may take as long as the directive resolver_timeout says, whatever the connection's timeout. A
+-- thread beside it sees to that, unless somebody watches the whole exchange; where a kept connection is expected,
+-- none is needed.
+function exchange:connect_socket()
+  local transport = self.transport
+  set_timeout(self.socket, self.connect_by - core.now())
+  if self.watched or not self.opening or transport.is_address then
+    return self.socket:connect(transport.host, transport.port, transport.pool)
+  end
+  return first_of(function()
+    return self.socket:connect(transport.host, transport.port, transport.pool)
+  end, function()
+    ngx.sleep(math.max(0, self.connect_by - core.now()))
+    return nil, "timeout"
+  end)
+end
+
+-- A new connection takes its turn before it is opened, if it can be foreseen, and else before its handshake.
+function exchange:open()
+  local transport = self.transport
+  local ok, problem = true, nil
+  if transport.idle > 0 and core.now() < transport.idle_until then
+    transport.idle = transport.idle - 1
+  else
+    ok, problem = self:begin_opening()
+  end
+  if ok then
+    ok, problem = self:connect_socket()
+    self.connected = ok
+    self.reused = ok and self.socket:getreusedtimes() > 0
+  end
+  if ok and not self.reused then
+    transport.idle = 0
+    if transport.secure then
+      if not self.opening then ok, problem = self:begin_opening() end
+      if ok then
+        set_timeout(self.socket, self.connect_by - core.now())
+        ok, problem = handshake(transport, self.socket)
+      end
+    end
+  end
+  self:end_opening()
   return ok, problem
 end
 
 -- A connection, from the pool or new; nil and the failure.
 function exchange:connect()
-  local transport = self.transport
-  local started = core.now()
-  local seconds = math.min(transport.connect_timeout, self.deadline - started)
-  local socket = ngx.socket.tcp()
-  set_timeout(socket, seconds)
-  local ok, problem = socket:connect(transport.host, transport.port, transport.pool)
-  self.reused = ok and socket:getreusedtimes() > 0
-  if ok and transport.secure and not self.reused then
-    ok, problem = self:secure(socket, started + seconds)
-  end
-  if ok then return socket end
-  socket:close()
-  if problem == "timeout" then
-    return nil, failure("timeout", "connect_timeout", ("%s: not connected within %g s"):format(transport.authority,
-      seconds))
-  end
-  return nil, connect_failure(transport.authority, problem)
+  self:begin_connecting()
+  self.connected = nil
+  self.socket = ngx.socket.tcp()
+  local ok, problem = self:open()
+  if ok then return self.socket end
+  self.socket:close()
+  return nil, self:not_connected(problem)
 end
 
 function exchange:send(socket, bytes)
@@ -162,50 +235,80 @@ function exchange:attempt(bytes)
     return nil, problem
   end
   local status, headers, body, keep_alive = self.http:result()
-  if not (keep_alive and socket:setkeepalive(IDLE_MILLISECONDS)) then socket:close() end
+  if keep_alive and socket:setkeepalive(IDLE_SECONDS * 1000) then
+    local transport = self.transport
+    transport.idle, transport.idle_until = transport.idle + 1, core.now() + IDLE_SECONDS
+  else
+    socket:close()
+  end
   return status, headers, body
 end
 
-local function new_exchange(transport, seconds)
+-- A connection for this exchange, be it that it waits for one; returns the failure.
+function exchange:enter()
+  local transport = self.transport
+  transport.places = transport.places or gate.new(transport.pool.pool_size, transport.backlog)
+  self:begin_connecting()
+  local ok, problem = transport.places:enter(self, self.connect_seconds, self.deadline)
+  if ok then return nil end
+  if problem == "timeout" then return self:not_connected(problem) end
+  return failure("transport", "busy", transport.authority
+    .. ": too many calls wait for a connection; raise pool_size or backlog")
+end
+
+function exchange:leave()
+  self:end_opening()
+  if self.transport.places then self.transport.places:leave(self) end
+end
+
+local function new_exchange(transport, method, target, headers, body, seconds, once)
   return setmetatable({
-    transport = transport, seconds = seconds, deadline = core.now() + seconds,
-    http = table.remove(transport.spare) or core.http1(transport.max_header_bytes, transport.max_response_bytes),
+    transport = transport, method = method, target = target, headers = headers, body = body, once = once,
+    seconds = seconds, deadline = core.now() + seconds,
   }, exchange)
 end
 
--- Status, header block and body, or nil, kind, code and message. What died with a kept connection is sent again, until
--- there is one that lives; the server may have seen it, so not with `once`.
-function exchange:perform(method, target, headers, body, once)
-  local http, transport = self.http, self.transport
-  local status, received, content = self:attempt(http:request(method, target, transport.authority, headers, body))
-  while not status and received.stale and not once and core.now() < self.deadline do
-    transport.counts.resent = transport.counts.resent + 1
-    status, received, content = self:attempt(http:request(method, target, transport.authority, headers, body))
+function exchange:request()
+  return self.http:request(self.method, self.target, self.transport.authority, self.headers, self.body)
+end
+
+-- The exchange: status, header block and body, or nil, kind, code and message. What died with a kept connection is sent
+-- again, until there is a connection that lives; the server may have seen it, so not with `once`.
+local function perform(self)
+  local transport = self.transport
+  local spare = transport.spare
+  self.http = table.remove(spare) or core.http1(transport.max_header_bytes, transport.max_response_bytes)
+  local bytes = self:request()
+  local status, received, content = nil, self:enter(), nil
+  if not received then
+    status, received, content = self:attempt(bytes)
+    while not status and received.stale and not self.once and core.now() < self.deadline do
+      transport.counts.resent = transport.counts.resent + 1
+      status, received, content = self:attempt(self:request())
+    end
+    self:leave()
   end
-  http:clear()
-  if #transport.spare < transport.pool.pool_size then transport.spare[#transport.spare + 1] = http end
+  self.http:clear()
+  if #spare < transport.pool.pool_size then spare[#spare + 1] = self.http end
   if status then return status, received, content end
   return nil, received.kind, received.code, received.message
 end
 
 -- ---------------------------------------------------------------- withdrawing
 
-local WITHDRAWN = {}
-
-local function watch(cancelled)
-  repeat ngx.sleep(CANCEL_SLICE) until cancelled()
-  return WITHDRAWN
-end
-
--- The exchange in a thread of its own, for a read that waits cannot be asked to stop. NGINX closes its connection.
-function exchange:perform_unless(cancelled, ...)
-  local worker, watcher = ngx.thread.spawn(self.perform, self, ...), ngx.thread.spawn(watch, cancelled)
-  local ok, status, headers, body, message = ngx.thread.wait(worker, watcher)
-  ngx.thread.kill(worker)
-  ngx.thread.kill(watcher)
-  if self.permit then self.transport.permits:release(self.permit) end
+-- The exchange in a thread of its own, for a wait for the network cannot be asked to stop.
+local function perform_unless(cancelled, self)
+  self.watched = true
+  local ok, status, headers, body, message = pcall(first_of, function() return perform(self) end, function()
+    repeat
+      ngx.sleep(CANCEL_SLICE)
+      if cancelled() then return nil, "cancelled", "cancelled", "the call was cancelled" end
+    until core.now() > self.deadline + CANCEL_SLICE
+    local late = self:timed_out()
+    return nil, late.kind, late.code, late.message
+  end)
+  self:leave()
   if not ok then error(status, 0) end
-  if status == WITHDRAWN then return nil, "cancelled", "cancelled", "the call was cancelled" end
   return status, headers, body, message
 end
 
@@ -251,12 +354,13 @@ local function read_client_certificate(self, options)
   return ngx.md5(pem .. key)
 end
 
--- A connection is handed over unchecked to whoever names its pool, so the name holds all that was checked.
+-- A connection is handed over unchecked to whoever names its pool, so the name holds all that was checked. The size is
+-- the first user's.
 local function pool_of(self, scheme, identity, options)
+  local size = core.field(options, "pool_size") or DEFAULT_POOL_SIZE
   return {
-    pool = table.concat({ "webpubsub", scheme, self.host, self.port, "verified", identity }, "|"),
-    pool_size = core.field(options, "pool_size") or DEFAULT_POOL_SIZE,
-    backlog = core.field(options, "backlog") or DEFAULT_BACKLOG,
+    pool = table.concat({ "webpubsub", scheme, self.host, self.port, "verified", identity, size }, "|"),
+    pool_size = size,
   }
 end
 
@@ -272,11 +376,13 @@ function nginx.new(origin, options)
     secure = scheme == "https",
     host = host or authority,
     port = tonumber(port) or scheme == "https" and 443 or 80,
+    is_address = (host or authority):find("^[%d.]+$") or (host or authority):find("^%["),
     connect_timeout = core.field(options, "connect_timeout") or DEFAULT_CONNECT_TIMEOUT,
     max_header_bytes = core.field(options, "max_header_bytes"),
     max_response_bytes = core.field(options, "max_response_bytes"),
+    backlog = core.field(options, "backlog") or DEFAULT_BACKLOG,
+    idle = 0, idle_until = 0, -- about how many connections are kept, for NGINX does not tell when one is closed
     spare = {}, -- codecs that are not in use
-    permits = handshakes.new(),
     counts = { resent = 0 },
   }
   self.pool = pool_of(self, scheme, self.secure and read_client_certificate(self, options) or "", options)
@@ -284,12 +390,12 @@ function nginx.new(origin, options)
 
   local function guarded(method, target, headers, body, seconds, cancelled, once)
     phases.check_io()
-    local own = new_exchange(self, seconds)
     local status, received, content, message
+    local one = new_exchange(self, method, target, headers, body, seconds, once)
     if cancelled then
-      status, received, content, message = own:perform_unless(cancelled, method, target, headers, body, once)
+      status, received, content, message = perform_unless(cancelled, one)
     else
-      status, received, content, message = own:perform(method, target, headers, body, once)
+      status, received, content, message = perform(one)
     end
     if received == "argument" then core.raise(received, content, message) end -- the configuration's fault
     return status, received, content, message
