@@ -205,6 +205,9 @@ static void begin_body(struct wps_http1 *http)
 {
     bool bodiless = http->answers_head || http->status == 204 || http->status == 304;
 
+    /* A server that announces a body of a 204 may send one, and it would be taken for the next response. */
+    if (http->status == 204 && (http->chunked || http->left > 0))
+        http->says_close = true;
     if (http->chunked && http->has_length)
         fail_malformed(http, "the response has both Content-Length and Transfer-Encoding");
     else if (http->chunked && http->minor_version == 0)

@@ -141,7 +141,7 @@ describe("http1 response", function()
     for _, status in ipairs({ 204, 304 }) do
       for _, framing in ipairs({ "Content-Length: 5", "Transfer-Encoding: chunked", "X: no framing" }) do
         local result = read(("HTTP/1.1 %d \r\n%s\r\n\r\n"):format(status, framing))
-        assert.are.same({ status, "", true }, { result.status, result.body, result.keep_alive })
+        assert.are.same({ status, "" }, { result.status, result.body })
       end
     end
     assert.are.equal(200, read("HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n", { method = "HEAD" }).status)
@@ -189,6 +189,14 @@ describe("http1 response", function()
       assert.is_false(keeps("HTTP/1.1 204 \r\nconnection: x ,\tCLOSE ,y\r\n\r\n"))
       assert.is_false(keeps("HTTP/1.1 204 \r\nConnection: keep-alive\r\nConnection: close\r\n\r\n"))
       assert.is_false(keeps("HTTP/1.0 204 \r\nConnection: keep-alive, close\r\n\r\n"))
+    end)
+
+    it("of no use when a 204, which has no body, announces one that may be under way", function()
+      assert.is_false(keeps("HTTP/1.1 204 \r\nContent-Length: 5\r\n\r\n"))
+      assert.is_false(keeps("HTTP/1.1 204 \r\nTransfer-Encoding: chunked\r\n\r\n"))
+      assert.is_true(keeps("HTTP/1.1 204 \r\nContent-Length: 0\r\n\r\n"))
+      assert.is_true(keeps("HTTP/1.1 304 \r\nContent-Length: 5\r\n\r\n")) -- the length of what has not changed
+      assert.is_true(keeps("HTTP/1.1 404 \r\nTransfer-Encoding: chunked\r\n\r\n", { method = "HEAD" }))
     end)
 
     it("of no use when bytes follow that nobody asked for, or its end", function()
