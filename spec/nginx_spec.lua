@@ -143,6 +143,24 @@ describe("in NGINX", function()
     end
   end)
 
+  it("an answer that comes before the request is whole counts, be it that the server reads no further", function()
+    local refused = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    server:script({ default = steps.on_accept({ steps.raw(refused), steps.delay(0.2), steps.close() }) })
+    contains(web:run(with_client("early", "retries = 0", [[
+      return outcome(client.send_to_all, client, { content = ("x"):rep(1000000), content_type = "text" })]])),
+      "service ", "429")
+  end)
+
+  it("what a server sends unasked on a kept connection is nobody's response", function()
+    server:script({ { steps.raw("HTTP/1.1 204 No Content\r\n\r\n"), steps.delay(0.05),
+      steps.raw("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") }, default = OK })
+    assert.are.equal("204 204", web:run(with_client("unasked", "", [[
+      local first = close(client)
+      ngx.sleep(0.2)
+      return first, close(client)]])))
+    assert.are.equal(2, server:connections())
+  end)
+
   it("a slow response ends with its attempt, on time", function()
     server:script({ default = { steps.raw("HTTP/1.1 200 OK\r\n"), steps.silence() } })
     local started = socket.gettime()
@@ -262,6 +280,21 @@ describe("in NGINX, names", function()
     contains(web:run("return close(client('named', { endpoint = " .. endpoint("localhost")
       .. " }), { cancel = function() end })"), "argument resolver: ")
     web:stop()
+  end)
+
+  it("that the resolver does not answer do not hold up a call longer than it may take", function()
+    local deaf = assert(socket.udp())
+    assert(deaf:setsockname("127.0.0.1", 0))
+    local _, port = deaf:getsockname()
+    local web = nginx.start({ http = ("resolver 127.0.0.1:%d;"):format(port) })
+    local started = socket.gettime()
+    local client = "client('deaf', { allow_http = true, retries = 0, attempt_timeout = 1, connect_timeout = 0.3, "
+      .. "endpoint = " .. endpoint("slow.example") .. " })"
+    contains(web:run("return close(" .. client .. ")"), "timeout connect_timeout: ", "not connected within 0.3 s")
+    contains(web:run("return close(" .. client .. ", { cancel = function() return false end })"), "timeout ")
+    assert.is_true(socket.gettime() - started < 4, socket.gettime() - started)
+    web:stop()
+    deaf:close()
   end)
 
   it("are resolved with one", function()
