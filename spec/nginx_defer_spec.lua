@@ -47,9 +47,9 @@ local SERVER = [[
 describe("in NGINX, defer", function()
   local server, web
 
-  local function start(max)
+  local function start(max, http)
     web = nginx.start({ set = { origin = server.origin, max = max or 1000 },
-      http = "lua_socket_log_errors off;" .. HTTP, server = SERVER })
+      http = "lua_socket_log_errors off;" .. (http or "") .. HTTP, server = SERVER })
     wait.until_true(function() return #server:requests() >= 1 end, 5, "the call of init_worker")
   end
 
@@ -135,6 +135,21 @@ describe("in NGINX, defer", function()
     start(3000)
     for _ = 1, 3 do web:get("/many?count=800") end
     counts_become("queued 0, sent 2401, failed 0, dropped 0")
+  end)
+
+  it("asks for a timer again when NGINX has dropped one, of which it does not tell", function()
+    start(10, "lua_max_running_timers 1;")
+    counts_become("sent 1")
+    web:run([[
+      local over = false
+      ngx.timer.at(0, function() ngx.sleep(0.5) over = true end)
+      ngx.sleep(0.05)
+      defer("first")
+      wait_until(function() return over end)
+      ngx.sleep(0.6)
+      defer("second")]])
+    contains(web:log(), "lua_max_running_timers are not enough")
+    counts_become("queued 0, sent 3, failed 0, dropped 0")
   end)
 
   it("empties the queue before the worker ends", function()

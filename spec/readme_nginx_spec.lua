@@ -11,8 +11,8 @@ local wait = require("spec.support.wait")
 describe("the README's nginx.conf", function()
   local emulator, names, web
 
-  setup(function()
-    emulator, names = launch({ quiet = true, tls = true }), dns.start()
+  -- Without what `without` matches.
+  local function start(without)
     local endpoint = emulator.connection_string:gsub("127%.0%.0%.1", "localhost") -- NGINX compares no addresses
     local here = {
       ["modules/"] = "/usr/lib/nginx/modules/",
@@ -26,29 +26,62 @@ describe("the README's nginx.conf", function()
       text, count = text:gsub(there:gsub("%p", "%%%0"), (replacement:gsub("%%", "%%%%")))
       assert.is_true(count > 0, there)
     end
+    if without then
+      local count
+      text, count = text:gsub(without, "")
+      assert.are.equal(1, count, without)
+    end
     web = nginx.start_whole(text)
+  end
+
+  setup(function()
+    emulator, names = launch({ quiet = true, tls = true }), dns.start()
   end)
   teardown(function()
-    web:stop()
     names.stop()
     emulator.stop()
   end)
+  after_each(function() web:stop() end)
 
   it("closes a user's connections before it answers", function()
+    start()
     assert.are.equal("204\n", (web:get("/ban?user=alice")))
   end)
 
   it("answers for what is wrong, and says it in the log", function()
+    start()
     assert.are.equal(400, (select(2, web:get("/ban?user="))))
     assert.is_truthy(web:log():find("webpubsub: close_user_connections: user must not be empty", 1, true))
   end)
 
   it("closes them after it has answered", function()
+    start()
     assert.are.equal("bye\n", (web:get("/logout?user=alice")))
     local counts
     wait.until_true(function()
       counts = web:get("/deferred")
       return counts == "0 queued, 1 sent, 0 failed, 0 dropped\n"
     end, 5, "the call that was deferred")
+  end)
+
+  -- What the table says of something that is missing: a part of the message, and the kind and code.
+  local function expect_told(what)
+    local row = assert(readme.text:match("\n| `" .. what .. "`[^|]*|[^|]*| ([^|\n]*) |\n"), what)
+    local kind, code, message = row:match("^`(%w+)` `(%w+)`: (.*)$")
+    wait.until_true(function() return web:log():find(message, 1, true) end, 5, message)
+    nginx.contains(web:log(), ("(%s %s"):format(kind, code))
+  end
+
+  for directive in pairs({ resolver = true, lua_ssl_trusted_certificate = true }) do
+    it("fails without " .. directive .. " as the table says", function()
+      start("\n  " .. directive .. " [^\n]*")
+      web:get("/ban?user=alice")
+      expect_told(directive)
+    end)
+  end
+
+  it("fails without env as the table says", function()
+    start('connection_string = "[^\n]*')
+    expect_told("env")
   end)
 end)
