@@ -201,6 +201,20 @@ describe("in a coroutine of cqueues", function()
     assert.are.equal(204, response.status)
   end)
 
+  it("a loop that is dropped half way leaves its tasks to others, and no memory", function()
+    local client, dropped = new_client(), setmetatable({}, { __mode = "k" })
+    for _ = 1, 5 do
+      local half = cqueues.new()
+      dropped[half] = true
+      half:wrap(function() close(client) end)
+      half:step(0)
+    end
+    while client:pending() > 0 do client:poll(1) end
+    for _ = 1, 3 do collectgarbage() end
+    assert.are.equal(5, #server:requests())
+    assert.is_nil(next(dropped))
+  end)
+
   it("two clients and two loops get along", function()
     local first, second, other = new_client(), new_client(), cqueues.new()
     local statuses = {}

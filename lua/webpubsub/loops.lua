@@ -19,7 +19,8 @@ function polling.set() end
 
 -- ---------------------------------------------------------------- cqueues
 
--- Of each controller: a coroutine that polls as long as there are tasks. [scheduler][controller] = its pump
+-- Of each controller: a coroutine that polls as long as there are tasks. [scheduler][controller] = its pump; weak, for
+-- a controller that is dropped half way never ends it.
 local pumps = setmetatable({}, { __mode = "k" })
 
 local pump = {}
@@ -51,7 +52,7 @@ end
 
 -- Several in a process need no agreement: whichever polls serves them all.
 local function start_pump(cqueues, controller, scheduler)
-  pumps[scheduler] = pumps[scheduler] or setmetatable({}, { __mode = "k" })
+  pumps[scheduler] = pumps[scheduler] or setmetatable({}, { __mode = "kv" })
   if pumps[scheduler][controller] then return end
   local self = setmetatable({
     cqueues = cqueues, controller = controller, scheduler = scheduler, nudged = require("cqueues.condition").new(),

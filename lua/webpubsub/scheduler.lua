@@ -34,7 +34,7 @@ function scheduler.of(background, now)
       sleeping = {}, -- [task] = when it wants to wake
       next_wake = math.huge,
       asking = {},   -- [task] = a function that returns true to cancel it
-      loops = {},    -- [loop] = true: event loops that poll, see loops.lua
+      loops = setmetatable({}, { __mode = "k" }), -- [loop] = true: event loops that poll, see loops.lua
     }, scheduler)
     by_background[background] = self
   end
