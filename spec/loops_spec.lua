@@ -201,6 +201,35 @@ describe("in a coroutine of cqueues", function()
     assert.are.equal(204, response.status)
   end)
 
+  it("what a callback raises leaves nobody waiting", function()
+    local client, answered, problems = new_client(), 0, 0
+    for _ = 1, 3 do
+      loop:wrap(function()
+        close(client)
+        answered = answered + 1
+      end)
+    end
+    loop:wrap(function()
+      server:script({ default = steps.reply({ status = 204 }) })
+      client:close_user_connections_async({ user = "alice" }):on_done(function() error("oops", 0) end)
+    end)
+    local give_up = core.now() + 10 * DELAY
+    while not loop:empty() and core.now() < give_up do
+      if not loop:step(TICK) then problems = problems + 1 end
+    end
+    assert.are.same({ 3, 1 }, { answered, problems })
+  end)
+
+  it("what a callback of a task calls in its turn waits as everything does", function()
+    local client, response = new_client(), nil
+    local ticks = run(function()
+      client:close_user_connections_async({ user = "alice" }):on_done(function() response = close(client) end)
+      while not response do cqueues.sleep(TICK) end
+    end)
+    assert.are.equal(204, response.status)
+    assert.is_true(ticks >= FEWEST_TICKS, ticks)
+  end)
+
   it("a loop that is dropped half way leaves its tasks to others, and no memory", function()
     local client, dropped = new_client(), setmetatable({}, { __mode = "k" })
     for _ = 1, 5 do

@@ -30,30 +30,52 @@ function pump:nudge()
   self.nudged:signal()
 end
 
+local function pump_of(scheduler, controller)
+  pumps[scheduler] = pumps[scheduler] or setmetatable({}, { __mode = "kv" })
+  return pumps[scheduler][controller]
+end
+
+local function is_in_charge(self)
+  return pump_of(self.scheduler, self.controller) == self
+end
+
 local function stop_pump(self)
+  if not is_in_charge(self) then return end
   pumps[self.scheduler][self.controller] = nil
   self.scheduler.loops[self] = nil
 end
 
--- Lua 5.1 cannot yield through pcall, so what is guarded is a round of polling and not the whole.
+-- Lua 5.1 cannot yield through pcall.
+local YIELDS_THROUGH_PCALL = _VERSION ~= "Lua 5.1" or rawget(_G, "jit") ~= nil
+
+-- [coroutine] = true: pumps of Lua 5.1, which cannot wait for what a callback calls.
+local bound = setmetatable({}, { __mode = "k" })
+
+local start_pump
+
+-- What is guarded is a round of polling and not the whole, which Lua 5.1 could not yield from. What a callback raises ends this coroutine, and must not end the wait of
+-- all the others for ever.
 local function run_pump(self)
   local cqueues, scheduler = self.cqueues, self.scheduler
   local due = { pollfd = scheduler:descriptor(), events = "r", timeout = function() return scheduler:timeout() end }
-  while scheduler.pending > 0 do
+  if not YIELDS_THROUGH_PCALL then bound[coroutine.running()] = true end
+  while is_in_charge(self) and scheduler.pending > 0 do
+    self.is_polling = true
     local ok, count = pcall(scheduler.poll, scheduler, 0)
+    self.is_polling = false
     if not ok then
       stop_pump(self)
+      if scheduler.pending > 0 then start_pump(cqueues, self.controller, scheduler) end
       error(count, 0)
     end
-    if count == 0 and scheduler.pending > 0 then cqueues.poll(due, self.nudged) end
+    if count == 0 and is_in_charge(self) and scheduler.pending > 0 then cqueues.poll(due, self.nudged) end
   end
   stop_pump(self)
 end
 
 -- Several in a process need no agreement: whichever polls serves them all.
-local function start_pump(cqueues, controller, scheduler)
-  pumps[scheduler] = pumps[scheduler] or setmetatable({}, { __mode = "kv" })
-  if pumps[scheduler][controller] then return end
+start_pump = function(cqueues, controller, scheduler)
+  if pump_of(scheduler, controller) then return end
   local self = setmetatable({
     cqueues = cqueues, controller = controller, scheduler = scheduler, nudged = require("cqueues.condition").new(),
   }, pump)
@@ -75,11 +97,19 @@ function condition_signal:set()
   self.condition:signal()
 end
 
--- The controller in whose coroutines this runs, and whether what runs is one of these coroutines itself.
+-- The controller in whose coroutines this runs, and whether what runs is one of these coroutines itself and can yield.
 local function controller_here()
   local cqueues = package.loaded["cqueues"]
   if not cqueues then return nil end
-  return cqueues, cqueues.running()
+  local controller, is_its_own = cqueues.running()
+  return cqueues, controller, is_its_own and not bound[coroutine.running()]
+end
+
+-- Who waits within a poll, that is a callback, waits for its own pump; so another takes over.
+local function replace_pump(cqueues, controller, scheduler)
+  local current = pump_of(scheduler, controller)
+  if current and current.is_polling then stop_pump(current) end
+  start_pump(cqueues, controller, scheduler)
 end
 
 --- Would a call made here hold up other coroutines of a cqueues loop?
@@ -183,7 +213,7 @@ end
 function loops.signal(scheduler)
   local cqueues, controller, is_its_own = controller_here()
   if controller and is_its_own then
-    start_pump(cqueues, controller, scheduler)
+    replace_pump(cqueues, controller, scheduler)
     return setmetatable({ condition = require("cqueues.condition").new() }, condition_signal)
   end
   local thread = scheduler.luv and scheduler.luv.attached and current_coroutine()
