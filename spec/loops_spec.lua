@@ -2,6 +2,8 @@
 
 local webpubsub = require("webpubsub")
 local core = require("webpubsub.core")
+local loops = require("webpubsub.loops")
+local socket = require("socket")
 local cqueues = require("cqueues")
 local process = require("spec.support.process")
 local scripted_server = require("spec.support.scripted_server")
@@ -31,6 +33,21 @@ end
 
 local function close(client, context)
   return client:close_user_connections({ user = "alice", context = context })
+end
+
+-- A scheduler that has something to do in each of so many polls.
+local function busy_scheduler(polls)
+  local never_ready = socket.udp()
+  local self = { pending = 1, polls = 0, loops = {}, socket = never_ready }
+  function self.descriptor() return never_ready:getfd() end
+  function self.timeout() return 0 end
+  function self:poll()
+    self.polls = self.polls + 1
+    self.pending = self.polls < polls and 1 or 0
+    return 1
+  end
+  function self:nudge() for loop in pairs(self.loops) do loop:nudge() end end
+  return self
 end
 
 describe("in a coroutine of cqueues", function()
@@ -218,6 +235,20 @@ describe("in a coroutine of cqueues", function()
       if not loop:step(TICK) then problems = problems + 1 end
     end
     assert.are.same({ 3, 1 }, { answered, problems })
+  end)
+
+  it("however many tasks can go on, the others have their turn", function()
+    local scheduler, turns = busy_scheduler(100), 0
+    loop:wrap(function() loops.enter(scheduler) end)
+    loop:wrap(function()
+      while scheduler.pending > 0 do
+        cqueues.sleep(0)
+        turns = turns + 1
+      end
+    end)
+    assert(loop:loop())
+    assert.are.equal(100, scheduler.polls)
+    assert.is_true(turns >= 50, turns)
   end)
 
   it("what a callback of a task calls in its turn waits as everything does", function()

@@ -53,7 +53,8 @@ local bound = setmetatable({}, { __mode = "k" })
 
 local start_pump
 
--- What is guarded is a round of polling and not the whole, which Lua 5.1 could not yield from. What a callback raises ends this coroutine, and must not end the wait of
+-- What is guarded is a round of polling and not the whole, which Lua 5.1 could not yield from. After each of them the
+-- loop's other coroutines have their turn. What a callback raises ends this coroutine, and must not end the wait of
 -- all the others for ever.
 local function run_pump(self)
   local cqueues, scheduler = self.cqueues, self.scheduler
@@ -61,14 +62,14 @@ local function run_pump(self)
   if not YIELDS_THROUGH_PCALL then bound[coroutine.running()] = true end
   while is_in_charge(self) and scheduler.pending > 0 do
     self.is_polling = true
-    local ok, count = pcall(scheduler.poll, scheduler, 0)
+    local ok, problem = pcall(scheduler.poll, scheduler, 0)
     self.is_polling = false
     if not ok then
       stop_pump(self)
       if scheduler.pending > 0 then start_pump(cqueues, self.controller, scheduler) end
-      error(count, 0)
+      error(problem, 0)
     end
-    if count == 0 and is_in_charge(self) and scheduler.pending > 0 then cqueues.poll(due, self.nudged) end
+    if is_in_charge(self) and scheduler.pending > 0 then cqueues.poll(due, self.nudged) end
   end
   stop_pump(self)
 end
