@@ -37,17 +37,19 @@ end
 
 -- A scheduler that has something to do in each of so many polls.
 local function busy_scheduler(polls)
-  local never_ready = socket.udp()
-  local self = { pending = 1, polls = 0, loops = {}, socket = never_ready }
-  function self.descriptor() return never_ready:getfd() end
-  function self.timeout() return 0 end
-  function self:poll()
-    self.polls = self.polls + 1
-    self.pending = self.polls < polls and 1 or 0
+  local never_ready = socket.udp4()
+  local scheduler = { pending = 1, polls = 0, loops = {}, socket = never_ready }
+  function scheduler.descriptor() return never_ready:getfd() end
+  function scheduler.timeout() return 0 end
+  function scheduler.poll()
+    scheduler.polls = scheduler.polls + 1
+    scheduler.pending = scheduler.polls < polls and 1 or 0
     return 1
   end
-  function self:nudge() for loop in pairs(self.loops) do loop:nudge() end end
-  return self
+  function scheduler.nudge()
+    for loop in pairs(scheduler.loops) do loop:nudge() end
+  end
+  return scheduler
 end
 
 describe("in a coroutine of cqueues", function()
@@ -390,6 +392,19 @@ describe("attached to luv", function()
         %s]]):format(server.origin, rest))
       assert.are.same({ 0, "webpubsub task: close_user_connections, done\n" }, { child.code, child.stdout })
     end
+  end)
+
+  it("however many tasks can go on, everything else has its turn", function()
+    local scheduler, turns, other = busy_scheduler(100), 0, uv.new_idle()
+    local busy = loops.attach_luv(scheduler)
+    other:start(function()
+      turns = turns + 1
+      if scheduler.pending == 0 then other:close() end
+    end)
+    uv.run()
+    busy:close()
+    assert.are.equal(100, scheduler.polls)
+    assert.is_true(turns >= 50, turns)
   end)
 
   it("tasks from before it are driven as well", function()

@@ -124,13 +124,17 @@ end
 local adapter = {}
 adapter.__index = adapter
 
--- Runs what is ready and arranges to be called again when more can be.
+-- Runs what is ready and arranges to be called again when more can be: at once is after everything else in the loop has
+-- had its turn, which with a timer that is due it would not have.
 local function turn(self)
-  while self.scheduler:poll(0) > 0 do end
+  self.soon:stop()
+  self.scheduler:poll(0)
   if self.scheduler.pending == 0 then return self:rest() end
   local timeout = self.scheduler:timeout()
-  if timeout then
-    self.timer:start(math.ceil(timeout * 1000), 0, function() turn(self) end)
+  if timeout == 0 then
+    self.soon:start(self.turn)
+  elseif timeout then
+    self.timer:start(math.ceil(timeout * 1000), 0, self.turn)
   else
     self.timer:stop()
   end
@@ -141,14 +145,15 @@ function adapter:rest()
   self.active = false
   self.descriptor:stop()
   self.timer:stop()
+  self.soon:stop()
 end
 
 function adapter:nudge()
   if not self.active then
     self.active = true
-    self.descriptor:start("r", function() turn(self) end)
+    self.descriptor:start("r", self.turn)
   end
-  self.timer:start(0, 0, function() turn(self) end)
+  self.soon:start(self.turn)
 end
 
 --- Detaches from the loop; tasks then go on with `client:poll` only. The handles stay, at rest, for another time: luv
@@ -160,9 +165,12 @@ end
 
 local function new_adapter(scheduler)
   local uv = require "luv"
-  return setmetatable({
+  local self = setmetatable({
     scheduler = scheduler, descriptor = uv.new_poll(scheduler:descriptor("attach_luv")), timer = uv.new_timer(),
+    soon = uv.new_idle(),
   }, adapter)
+  self.turn = function() turn(self) end
+  return self
 end
 
 --- Has luv's loop drive the tasks of all clients: `await` in a coroutine then yields to the loop. A second time returns
