@@ -129,6 +129,7 @@ adapter.__index = adapter
 local function turn(self)
   self.soon:stop()
   self.scheduler:poll(0)
+  if not self.attached then return end -- any more
   if self.scheduler.pending == 0 then return self:rest() end
   local timeout = self.scheduler:timeout()
   if timeout == 0 then
