@@ -419,6 +419,15 @@ describe("attached to luv", function()
     webpubsub.gather({ task })
   end)
 
+  it("a coroutine that is closed while it awaits is nobody's loss", function()
+    if not coroutine.close then return end -- luacheck: ignore 143 (Lua 5.4 has it)
+    local waiting = coroutine.create(function() client:close_user_connections_async({ user = "alice" }):await() end)
+    coroutine.resume(waiting)
+    coroutine.close(waiting) -- luacheck: ignore 143
+    uv.run()
+    assert.are.equal(0, client:pending())
+  end)
+
   it("tasks from before it are driven as well", function()
     attached:close()
     local task = client:close_user_connections_async({ user = "alice" })

@@ -199,7 +199,7 @@ end
 
 function thread_signal:set()
   self.is_set = true
-  if not self.waits then return end
+  if not self.waits or coroutine.status(self.thread) == "dead" then return end -- closed while it waited
   local ok, err = coroutine.resume(self.thread)
   if not ok then error(err, 0) end
 end
