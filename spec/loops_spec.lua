@@ -15,7 +15,7 @@ local TICK = 0.01
 local FEWEST_TICKS = 5 -- of the thirty that fit
 
 local unpack = table.unpack or unpack -- luacheck: ignore 113 143
-local YIELDS_THROUGH_PCALL = _VERSION ~= "Lua 5.1" or rawget(_G, "jit") ~= nil
+local YIELDS_THROUGH_PCALL = loops.YIELDS_THROUGH_PCALL
 
 local server
 setup(function() server = scripted_server.start() end)
@@ -263,6 +263,15 @@ describe("in a coroutine of cqueues", function()
     assert.is_true(ticks >= FEWEST_TICKS, ticks)
   end)
 
+  it("a policy may wait for the loop, as a credential function may that fetches a token", function()
+    local client, response = new_client(), nil
+    local ticks = run(function()
+      response = close(client, { policies = { before_send = function() cqueues.sleep(DELAY) end } })
+    end)
+    assert.are.equal(204, response.status)
+    assert.is_true(ticks >= 2 * FEWEST_TICKS, ticks)
+  end)
+
   it("a loop that is dropped half way leaves its tasks to others, and no memory", function()
     local client, dropped = new_client(), setmetatable({}, { __mode = "k" })
     for _ = 1, 5 do
@@ -343,6 +352,19 @@ describe("attached to luv", function()
     end)()
     uv.run()
     assert.are.equal(2, attempts)
+  end)
+
+  it("a classifier may await another task", function()
+    local stop, status, ticks = ticking(), nil, nil
+    local function ask()
+      client:service_status_async():await()
+    end
+    client:close_user_connections_async({ user = "alice", context = { classify = ask } }):on_done(function(task)
+      status, ticks = task:await().status, stop()
+    end)
+    uv.run()
+    assert.are.equal(204, status)
+    assert.is_true(not YIELDS_THROUGH_PCALL or ticks >= 2 * FEWEST_TICKS, ticks)
   end)
 
   it("each in a coroutine holds up nobody", function()

@@ -1,5 +1,6 @@
 require("webpubsub.client") -- gives every client its methods
 local driven = require("spec.support.driven")
+local loops = require("webpubsub.loops")
 local scheduler = require("webpubsub.scheduler")
 local task = require("webpubsub.task")
 
@@ -166,6 +167,80 @@ describe("cancelling a task", function()
     client:poll(0)
     local ok, err = pcall(running.await, running)
     assert.are.same({ false, "cancelled" }, { ok, err.kind })
+  end)
+end)
+
+describe("a function of the program's that yields in a task", function()
+  local client, background, waiting, _
+
+  -- Waits as programs do that have a loop of their own: somebody resumes the coroutine later.
+  local function wait()
+    waiting = coroutine.running()
+    coroutine.yield("anything")
+  end
+
+  local function go_on()
+    local thread = waiting
+    waiting = nil
+    assert(coroutine.resume(thread))
+  end
+
+  before_each(function()
+    client, _, background = client_with { { status = 204 } }
+  end)
+
+  it("is the end of the task on Lua 5.1", function()
+    if loops.YIELDS_THROUGH_PCALL then return end
+    local running = close(client, { policies = { before_send = wait } })
+    local _, err = pcall(running.await, running)
+    assert.are.same({ "argument", "unsupported", 0 }, { err.kind, err.code, client:pending() })
+    coroutine.resume(waiting)
+    assert.are.equal(0, background.under_way())
+  end)
+
+  if not loops.YIELDS_THROUGH_PCALL then return end
+
+  it("goes on when it is resumed, and the task with it", function()
+    local running = close(client, { policies = { per_attempt = wait, before_send = wait } })
+    for _ = 1, 2 do
+      assert.are.same({ 0, 0, 1 }, { client:poll(0), background.under_way(), client:pending() })
+      go_on()
+    end
+    background.finish()
+    client:poll(0)
+    assert.are.equal(204, running:await().status)
+  end)
+
+  it("may be the last thing that the task does", function()
+    local running, told = close(client, { classify = wait }), nil
+    running:on_done(function() told = true end)
+    background.finish()
+    client:poll(0)
+    go_on()
+    assert.are.same({ false, 0 }, { running:done(), client:timeout() })
+    client:poll(0)
+    assert.are.same({ true, 204, 0 }, { told, running:await().status, client:pending() })
+  end)
+
+  it("may raise an error afterwards, which is the task's", function()
+    local running = close(client, { classify = function()
+      wait()
+      error("oops", 0)
+    end })
+    background.finish()
+    client:poll(0)
+    go_on()
+    client:poll(0)
+    assert.are.same({ false, "oops" }, { pcall(running.await, running) })
+  end)
+
+  it("does not outlast the task's cancellation", function()
+    local running = close(client, { policies = { before_send = wait } })
+    running:cancel()
+    local _, err = pcall(running.await, running)
+    assert.are.same({ true, "cancelled", 0 }, { running:done(), err.kind, client:pending() })
+    go_on()
+    assert.are.same({ 0, 0 }, { client:poll(0), background.under_way() })
   end)
 end)
 

@@ -6,6 +6,11 @@
 
 local loops = {}
 
+local unpack = table.unpack or unpack -- luacheck: ignore 113 143
+
+--- Not on Lua 5.1.
+loops.YIELDS_THROUGH_PCALL = _VERSION ~= "Lua 5.1" or rawget(_G, "jit") ~= nil
+
 -- Longest wait in one piece, seconds: a signal that comes just before a wait does not end it, and Ctrl-C is one.
 local SLICE = 1
 
@@ -45,11 +50,13 @@ local function stop_pump(self)
   self.scheduler.loops[self] = nil
 end
 
--- Lua 5.1 cannot yield through pcall.
-local YIELDS_THROUGH_PCALL = _VERSION ~= "Lua 5.1" or rawget(_G, "jit") ~= nil
-
--- [coroutine] = true: pumps of Lua 5.1, which cannot wait for what a callback calls.
+-- [coroutine] = true: those of Lua 5.1 that wait in place, pumps and tasks.
 local bound = setmetatable({}, { __mode = "k" })
+
+--- For a coroutine in which, or around which, there is a pcall.
+function loops.bind(thread)
+  if not loops.YIELDS_THROUGH_PCALL then bound[thread] = true end
+end
 
 local start_pump
 
@@ -59,7 +66,7 @@ local start_pump
 local function run_pump(self)
   local cqueues, scheduler = self.cqueues, self.scheduler
   local due = { pollfd = scheduler:descriptor(), events = "r", timeout = function() return scheduler:timeout() end }
-  if not YIELDS_THROUGH_PCALL then bound[coroutine.running()] = true end
+  loops.bind(coroutine.running())
   while is_in_charge(self) and scheduler.pending > 0 do
     self.is_polling = true
     local ok, problem = pcall(scheduler.poll, scheduler, 0)
@@ -204,13 +211,23 @@ function thread_signal:set()
   if not ok then error(err, 0) end
 end
 
--- The running coroutine, or nil in the main one.
+-- The running coroutine if it can yield, or nil.
 local function current_coroutine()
   local thread, is_main = coroutine.running()
-  return not is_main and thread or nil
+  return not is_main and not bound[thread] and thread or nil
 end
 
 -- ---------------------------------------------------------------- whichever it is
+
+--- Something in a task's own coroutine has yielded this. Where cqueues is to wait, which knows its own coroutines only,
+-- one of these does, and has the task `go_on`; else the result is false.
+function loops.wait_instead(go_on, mark, ...)
+  local cqueues, controller = controller_here()
+  if not controller or mark ~= cqueues._POLL then return false end
+  local count, awaited = select("#", ...), { ... }
+  controller:wrap(function() go_on(cqueues.poll(unpack(awaited, 1, count))) end)
+  return true
+end
 
 --- Has the loop in which a task was started drive it, where there is one.
 function loops.enter(scheduler)

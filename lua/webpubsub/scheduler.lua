@@ -3,7 +3,10 @@
 -- that happens. There is one scheduler for each background engine, that is for a Lua state, whichever client's tasks
 -- they are.
 
+local core = require "webpubsub.core"
 local loops = require "webpubsub.loops"
+
+local unpack = table.unpack or unpack -- luacheck: ignore 113 143
 
 local scheduler = {}
 scheduler.__index = scheduler
@@ -43,6 +46,21 @@ end
 
 -- ---------------------------------------------------------------- a task's way
 
+-- What a task yields when it waits for the scheduler. Whatever else is yielded in it waits for something of its own: a
+-- credential function that fetches a token in the program's loop. Who resumes it then is not our business; that it goes
+-- on, and what it comes to, is. On Lua 5.1 what it raises would be lost, for a coroutine cannot yield through pcall.
+local FOR_US = {}
+local NOT_HERE = "a function that a task calls has yielded; on Lua 5.1 it can wait for nothing but cqueues"
+
+local function wait_for_us(task)
+  task.waits_elsewhere = false
+  coroutine.yield(FOR_US)
+end
+
+local function withdrawn()
+  return nil, "cancelled", "cancelled", "the call was cancelled"
+end
+
 -- The transport of one task: waits by yielding. A task that sleeps is not resumed before its time, but for a
 -- cancellation.
 local function yielding_transport(self, task, transport)
@@ -51,26 +69,57 @@ local function yielding_transport(self, task, transport)
     wall = transport.wall,
     sleep = function(seconds)
       self:wait_for_time(task, seconds)
-      coroutine.yield()
+      wait_for_us(task)
     end,
     exchange = function(method, target, headers, body, seconds, _, once)
+      if task.cancelled then return withdrawn() end -- while a policy saw the request
       local exchange = transport.submit(method, target, headers, body, seconds, once)
       task.exchange, self.exchanges[exchange] = exchange, task
-      coroutine.yield()
+      wait_for_us(task)
       task.exchange = nil
-      if task.cancelled then return nil, "cancelled", "cancelled", "the call was cancelled" end
+      if task.cancelled then return withdrawn() end
       return exchange:result()
     end,
   }
 end
 
-local function resumed(task, ok, ...)
-  if not ok or coroutine.status(task.thread) == "dead" then task:finish(ok, ...) end
+local function make_ready(self, task)
+  self.last = self.last + 1
+  self.ready[self.last] = task
 end
 
-local function resume(task, ...)
-  if not task.finished then resumed(task, coroutine.resume(task.thread, ...)) end
+local resume
+
+local function resumed(self, task, ok, what, ...)
+  task.is_resumed = false
+  if coroutine.status(task.thread) == "dead" then
+    if ok then task:finish(what, ...) else task:finish(false, what) end
+  elseif what ~= FOR_US then
+    task.waits_elsewhere = true
+    local is_awaited = loops.wait_instead(function(...) resume(self, task, ...) end, what, ...)
+    if not (is_awaited or loops.YIELDS_THROUGH_PCALL) then
+      task.cancelled = true
+      task:finish(pcall(core.raise, "argument", "unsupported", NOT_HERE, nil, task.name))
+    end
+  end
 end
+
+resume = function(self, task, ...)
+  if task.finished then return end
+  if task.outcome then return task:finish(unpack(task.outcome, 1, task.outcome.count)) end
+  task.is_resumed = true
+  resumed(self, task, coroutine.resume(task.thread, ...))
+end
+
+-- The end of a task's coroutine. Where somebody else has resumed it, the next poll gets to know.
+local function come_to_end(self, task, ...)
+  if task.is_resumed then return ... end
+  task.outcome = { count = select("#", ...), ... }
+  make_ready(self, task)
+  self:nudge()
+end
+
+local guard = loops.YIELDS_THROUGH_PCALL and pcall or function(perform, extras) return true, perform(extras) end
 
 --- There can always be a task. What becomes of one too many, the engine says.
 function scheduler.admit() end
@@ -84,8 +133,9 @@ function scheduler:start(task, perform, extras, cancel)
   self.pending = self.pending + 1
   self.asking[task] = cancel
   extras.transport = yielding_transport(self, task, extras.transport)
-  task.thread = coroutine.create(perform)
-  resume(task, extras)
+  task.thread = coroutine.create(function() return come_to_end(self, task, guard(perform, extras)) end)
+  loops.bind(task.thread)
+  resume(self, task)
   if not task.finished then loops.enter(self) end
 end
 
@@ -113,6 +163,8 @@ function scheduler:withdraw(task)
   elseif self.sleeping[task] then
     self.sleeping[task], self.next_wake = 0, 0
     self:nudge()
+  elseif task.waits_elsewhere then
+    task:finish(pcall(core.raise, "cancelled", "cancelled", "the call was cancelled", nil, task.name))
   end
 end
 
@@ -134,11 +186,6 @@ function scheduler:nudge()
 end
 
 -- ---------------------------------------------------------------- polling
-
-local function make_ready(self, task)
-  self.last = self.last + 1
-  self.ready[self.last] = task
-end
 
 local function take_ready(self)
   local task = self.ready[self.first]
@@ -189,7 +236,7 @@ local function work(self)
   local count, stop = 0, nil
   local task = take_ready(self)
   while task do
-    resume(task)
+    resume(self, task)
     count = count + 1
     stop = stop or self.now() + BUDGET
     task = self.now() < stop and take_ready(self) or nil
