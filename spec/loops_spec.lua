@@ -482,4 +482,12 @@ describe("a tick loop", function()
     while not (task:done() and other:done()) do second:poll(1) end
     assert.are.same({ 0, 0 }, { first:pending(), second:pending() })
   end)
+
+  it("goes on with the tasks of a client that was collected, be it that another polls that has none", function()
+    local task = new_client():close_user_connections_async({ user = "alice" })
+    for _ = 1, 2 do collectgarbage() end
+    local other, give_up = new_client(), core.now() + 10 * DELAY
+    while not task:done() and core.now() < give_up do other:poll(TICK) end
+    assert.is_true(task:done())
+  end)
 end)

@@ -148,9 +148,11 @@ end
 
 -- ---------------------------------------------------------------- for clients
 
---- Lets tasks go on, waiting at most `seconds` (0: not at all) for one that can; returns how many did.
+--- Lets tasks go on, whichever client's they are, waiting at most `seconds` (0: not at all) for one that can; returns
+-- how many did.
 function task.poll(client, seconds)
-  local share = core.extras(client, "poll").tasks
+  local extras = core.extras(client, "poll")
+  local share = extras.tasks or has_tasks(extras) and share_of(client, "poll")
   return share and share.scheduler:poll(seconds) or 0
 end
 
