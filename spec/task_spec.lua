@@ -123,6 +123,16 @@ describe("a task", function()
     assert.are.equal(404, errors[2].status)
     assert.is_nil(errors[1])
   end)
+
+  it("is what gather takes a list of, and nothing else", function()
+    local client = client_with {}
+    local running, other = close(client), close(client)
+    for _, list in ipairs { running, "x", { 1 }, { running, {} }, { a = running }, { running, nil, other } } do
+      local ok, err = pcall(task.gather, list)
+      assert.are.same({ false, "argument", "gather" }, { ok, err.kind, err.operation })
+    end
+    assert.are.same({}, (task.gather {}))
+  end)
 end)
 
 describe("cancelling a task", function()
@@ -265,12 +275,32 @@ describe("on_done", function()
     running:on_done(function() called = true end)
     assert.is_true(called)
   end)
+
+  it("takes a function only, be it that the task is over", function()
+    local client, _, background = client_with { { status = 204 } }
+    local running = close(client)
+    for _ = 1, 2 do
+      local ok, err = pcall(running.on_done, running, "x")
+      assert.are.same({ false, "argument", "callback" }, { ok, err.kind, err.argument })
+      background.finish()
+      client:poll(0)
+    end
+  end)
 end)
 
 describe("polling", function()
   it("costs nothing where there are no tasks", function()
     local client = client_with {}
     assert.are.same({ 0, 0 }, { client:poll(0), client:poll(10) })
+  end)
+
+  it("takes a number of seconds only, also where there is nothing to do", function()
+    local client = client_with {}
+    for _, seconds in ipairs { "1", {}, true, 0 / 0 } do
+      local ok, err = pcall(client.poll, client, seconds)
+      assert.are.same({ false, "argument", "seconds" }, { ok, err.kind, err.argument })
+    end
+    assert.are.same({ 0, 0, 0 }, { client:poll(), client:poll(-1), client:poll(math.huge) })
   end)
 
   it("leaves work for the next tick when there is much of it", function()
