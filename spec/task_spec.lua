@@ -68,6 +68,8 @@ describe("a task", function()
     local client = client_with {}
     local ok, err = pcall(client.close_user_connections_async, client, { user = "" })
     assert.are.same({ false, "argument", "empty" }, { ok, err.kind, err.code })
+    ok, err = pcall(close, client, { policies = { per_cal = print } })
+    assert.are.same({ false, "argument", "unknown" }, { ok, err.kind, err.code })
     assert.are.equal(0, client:pending())
   end)
 

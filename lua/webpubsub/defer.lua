@@ -6,6 +6,7 @@
 local core = require "webpubsub.core"
 local driver = require "webpubsub.driver"
 local phases = require "webpubsub.phases"
+local policies = require "webpubsub.policies"
 local task = require "webpubsub.task"
 
 local defer = {}
@@ -62,6 +63,7 @@ function defer.run(client, operation, arguments)
   check_surroundings()
   check_operation(operation)
   local call = driver.prepare_for("defer", client, operation, arguments)
+  policies.check_call(arguments, "defer")
   if counts.queued >= limit then
     counts.dropped = counts.dropped + 1
     return false
