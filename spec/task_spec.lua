@@ -126,6 +126,19 @@ describe("a task", function()
     assert.is_nil(errors[1])
   end)
 
+  it("does not wait for itself", function()
+    local client, _, background = client_with { { status = 503 } }
+    local running
+    running = close(client, { retry = { delay = 0, jitter = 0 }, policies = { per_attempt = function()
+      if running then running:await() end
+    end } })
+    background.finish()
+    client:poll(0)
+    client:poll(0)
+    local _, err = pcall(running.await, running)
+    assert.are.same({ "argument", "invalid" }, { err.kind, err.code })
+  end)
+
   it("is what gather takes a list of, and nothing else", function()
     local client = client_with {}
     local running, other = close(client), close(client)

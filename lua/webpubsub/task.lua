@@ -127,6 +127,9 @@ end
 -- Waits for the end without telling what it was.
 local function wait(self)
   if self.finished then return end
+  if self.thread and self.thread == coroutine.running() then
+    core.raise("argument", "invalid", "a task cannot wait for its own end", "task", self.name)
+  end
   local signal = self.scheduler:signal()
   self:on_done(function() signal:set() end)
   while not self.finished do signal:wait() end
