@@ -106,8 +106,8 @@ static int core_field(lua_State *L)
 /* raise(kind, code, message, argument, operation): as the C side raises. */
 static int core_raise(lua_State *L)
 {
-    static const char *const names[] = { "argument", "transport", "protocol", "memory", NULL };
-    static const enum wps_kind kinds[] = { WPS_ARGUMENT, WPS_TRANSPORT, WPS_PROTOCOL, WPS_NO_MEMORY };
+    static const char *const names[] = { "argument", "transport", "protocol", "cancelled", "memory", NULL };
+    static const enum wps_kind kinds[] = { WPS_ARGUMENT, WPS_TRANSPORT, WPS_PROTOCOL, WPS_CANCELLED, WPS_NO_MEMORY };
     struct wps_error error = { 0 };
 
     wps_fail(&error, kinds[luaL_checkoption(L, 1, NULL, names)], luaL_optstring(L, 4, NULL), luaL_checkstring(L, 2),

@@ -245,6 +245,7 @@ describe("the arguments of a listing", function()
     { { group = "g", continuation_token = 1 }, "continuation_token", "type" },
     { { group = "g", top = 1 }, "top", "unknown" },
     { { group = "g", context = { retries = -1 } }, "retries", "invalid" },
+    { { group = "g", context = { policies = { per_call = 1 } } }, "per_call", "type" },
   }
   for _, case in ipairs(refusals) do
     it(("are checked at once: %s %s"):format(case[2], case[3]), function()

@@ -2,6 +2,8 @@
 
 local webpubsub = require("webpubsub")
 local core = require("webpubsub.core")
+local loops = require("webpubsub.loops")
+local socket = require("socket")
 local cqueues = require("cqueues")
 local process = require("spec.support.process")
 local scripted_server = require("spec.support.scripted_server")
@@ -13,7 +15,7 @@ local TICK = 0.01
 local FEWEST_TICKS = 5 -- of the thirty that fit
 
 local unpack = table.unpack or unpack -- luacheck: ignore 113 143
-local YIELDS_THROUGH_PCALL = _VERSION ~= "Lua 5.1" or rawget(_G, "jit") ~= nil
+local YIELDS_THROUGH_PCALL = loops.YIELDS_THROUGH_PCALL
 
 local server
 setup(function() server = scripted_server.start() end)
@@ -31,6 +33,23 @@ end
 
 local function close(client, context)
   return client:close_user_connections({ user = "alice", context = context })
+end
+
+-- A scheduler that has something to do in each of so many polls.
+local function busy_scheduler(polls)
+  local never_ready = socket.udp4()
+  local scheduler = { pending = 1, polls = 0, loops = {}, socket = never_ready }
+  function scheduler.descriptor() return never_ready:getfd() end
+  function scheduler.timeout() return 0 end
+  function scheduler.poll()
+    scheduler.polls = scheduler.polls + 1
+    scheduler.pending = scheduler.polls < polls and 1 or 0
+    return 1
+  end
+  function scheduler.nudge()
+    for loop in pairs(scheduler.loops) do loop:nudge() end
+  end
+  return scheduler
 end
 
 describe("in a coroutine of cqueues", function()
@@ -201,6 +220,72 @@ describe("in a coroutine of cqueues", function()
     assert.are.equal(204, response.status)
   end)
 
+  it("what a callback raises leaves nobody waiting", function()
+    local client, answered, problems = new_client(), 0, 0
+    for _ = 1, 3 do
+      loop:wrap(function()
+        close(client)
+        answered = answered + 1
+      end)
+    end
+    loop:wrap(function()
+      server:script({ default = steps.reply({ status = 204 }) })
+      client:close_user_connections_async({ user = "alice" }):on_done(function() error("oops", 0) end)
+    end)
+    local give_up = core.now() + 10 * DELAY
+    while not loop:empty() and core.now() < give_up do
+      if not loop:step(TICK) then problems = problems + 1 end
+    end
+    assert.are.same({ 3, 1 }, { answered, problems })
+  end)
+
+  it("however many tasks can go on, the others have their turn", function()
+    local scheduler, turns = busy_scheduler(100), 0
+    loop:wrap(function() loops.enter(scheduler) end)
+    loop:wrap(function()
+      while scheduler.pending > 0 do
+        cqueues.sleep(0)
+        turns = turns + 1
+      end
+    end)
+    assert(loop:loop())
+    assert.are.equal(100, scheduler.polls)
+    assert.is_true(turns >= 50, turns)
+  end)
+
+  it("what a callback of a task calls in its turn waits as everything does", function()
+    local client, response = new_client(), nil
+    local ticks = run(function()
+      client:close_user_connections_async({ user = "alice" }):on_done(function() response = close(client) end)
+      while not response do cqueues.sleep(TICK) end
+    end)
+    assert.are.equal(204, response.status)
+    assert.is_true(ticks >= FEWEST_TICKS, ticks)
+  end)
+
+  it("a policy may wait for the loop, as a credential function may that fetches a token", function()
+    local client, response = new_client(), nil
+    local ticks = run(function()
+      response = close(client, { policies = { before_send = function() cqueues.sleep(DELAY) end } })
+    end)
+    assert.are.equal(204, response.status)
+    assert.is_true(ticks >= 2 * FEWEST_TICKS, ticks)
+  end)
+
+  it("a loop that is dropped half way leaves its tasks to others, and no memory", function()
+    local client, dropped = new_client(), setmetatable({}, { __mode = "k" })
+    for _ = 1, 5 do
+      local half = cqueues.new()
+      dropped[half] = true
+      half:wrap(function() close(client) end)
+      half:step(0)
+    end
+    while client:pending() > 0 do client:poll(1) end
+    for _ = 1, 3 do collectgarbage() end
+    assert.are.equal(5, #server:requests())
+    assert.is_nil(next(dropped))
+  end)
+
   it("two clients and two loops get along", function()
     local first, second, other = new_client(), new_client(), cqueues.new()
     local statuses = {}
@@ -269,6 +354,19 @@ describe("attached to luv", function()
     assert.are.equal(2, attempts)
   end)
 
+  it("a classifier may await another task", function()
+    local stop, status, ticks = ticking(), nil, nil
+    local function ask()
+      client:service_status_async():await()
+    end
+    client:close_user_connections_async({ user = "alice", context = { classify = ask } }):on_done(function(task)
+      status, ticks = task:await().status, stop()
+    end)
+    uv.run()
+    assert.are.equal(204, status)
+    assert.is_true(not YIELDS_THROUGH_PCALL or ticks >= 2 * FEWEST_TICKS, ticks)
+  end)
+
   it("each in a coroutine holds up nobody", function()
     local stop, succeeded, ticks = ticking(), nil, nil
     coroutine.wrap(function()
@@ -318,6 +416,40 @@ describe("attached to luv", function()
     end
   end)
 
+  it("however many tasks can go on, everything else has its turn", function()
+    local scheduler, turns, other = busy_scheduler(100), 0, uv.new_idle()
+    local busy = loops.attach_luv(scheduler)
+    other:start(function()
+      turns = turns + 1
+      if scheduler.pending == 0 then other:close() end
+    end)
+    uv.run()
+    busy:close()
+    assert.are.equal(100, scheduler.polls)
+    assert.is_true(turns >= 50, turns)
+  end)
+
+  it("a callback may detach it, and then nothing more is driven", function()
+    server:script({ steps.reply({ status = 404 }), default = steps.reply({ status = 503 }) })
+    close(client, { no_throw = true })
+    local retrying = new_client({ retry = { delay = 0.05 } })
+    client:close_user_connections_async({ user = "alice" }):on_done(function() attached:close() end)
+    local task = retrying:close_user_connections_async({ user = "alice", context = { retries = 100 } })
+    uv.run()
+    assert.is_false(task:done())
+    task:cancel()
+    webpubsub.gather({ task })
+  end)
+
+  it("a coroutine that is closed while it awaits is nobody's loss", function()
+    if not coroutine.close then return end -- luacheck: ignore 143 (Lua 5.4 has it)
+    local waiting = coroutine.create(function() client:close_user_connections_async({ user = "alice" }):await() end)
+    coroutine.resume(waiting)
+    coroutine.close(waiting) -- luacheck: ignore 143
+    uv.run()
+    assert.are.equal(0, client:pending())
+  end)
+
   it("tasks from before it are driven as well", function()
     attached:close()
     local task = client:close_user_connections_async({ user = "alice" })
@@ -349,5 +481,13 @@ describe("a tick loop", function()
     local other = second:close_user_connections_async({ user = "bob" })
     while not (task:done() and other:done()) do second:poll(1) end
     assert.are.same({ 0, 0 }, { first:pending(), second:pending() })
+  end)
+
+  it("goes on with the tasks of a client that was collected, be it that another polls that has none", function()
+    local task = new_client():close_user_connections_async({ user = "alice" })
+    for _ = 1, 2 do collectgarbage() end
+    local other, give_up = new_client(), core.now() + 10 * DELAY
+    while not task:done() and core.now() < give_up do other:poll(TICK) end
+    assert.is_true(task:done())
   end)
 end)

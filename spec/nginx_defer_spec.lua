@@ -99,8 +99,10 @@ describe("in NGINX, defer", function()
       local client = rawget(_G, "client")
       return outcome(client.defer, client, "close_user_connections", { user = ".." }), "|",
         outcome(client.defer, client, "close_user_conections", {}), "|",
+        outcome(client.defer, client, "service_status", { context = { policies = { a = 1 } } }), "|",
         outcome(client.defer, client), "|", outcome(client.defer, nil)]])
-    contains(text, "argument invalid: user", "did you mean \"close_user_connections\"", "no operation \"nil\"",
+    contains(text, "argument invalid: user", "policies has no \"a\"")
+    contains(text, "did you mean \"close_user_connections\"", "no operation \"nil\"",
       "defer is a method")
     counts_become("queued 0, sent 1, failed 0, dropped 0")
   end)

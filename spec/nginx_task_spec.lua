@@ -106,6 +106,14 @@ describe("in NGINX", function()
     wait.until_true(function() return web:log():find("a callback of on_done failed: .*oops") end, 5, "the log")
   end)
 
+  it("a task does not wait for itself", function()
+    contains(run("", [[
+      local task
+      task = client:close_user_connections_async { user = "u",
+        context = { policies = { per_call = function() task:await() end } } }
+      return outcome(task.await, task)]]), "argument invalid: a task cannot wait for its own end")
+  end)
+
   it("each has a bounded number of calls at a time", function()
     server:script({ default = reply({ status = 204 }) })
     contains(run("", [[

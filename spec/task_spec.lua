@@ -1,5 +1,6 @@
 require("webpubsub.client") -- gives every client its methods
 local driven = require("spec.support.driven")
+local loops = require("webpubsub.loops")
 local scheduler = require("webpubsub.scheduler")
 local task = require("webpubsub.task")
 
@@ -67,6 +68,8 @@ describe("a task", function()
     local client = client_with {}
     local ok, err = pcall(client.close_user_connections_async, client, { user = "" })
     assert.are.same({ false, "argument", "empty" }, { ok, err.kind, err.code })
+    ok, err = pcall(close, client, { policies = { per_cal = print } })
+    assert.are.same({ false, "argument", "unknown" }, { ok, err.kind, err.code })
     assert.are.equal(0, client:pending())
   end)
 
@@ -122,6 +125,29 @@ describe("a task", function()
     assert.are.equal(404, errors[2].status)
     assert.is_nil(errors[1])
   end)
+
+  it("does not wait for itself", function()
+    local client, _, background = client_with { { status = 503 } }
+    local running
+    running = close(client, { retry = { delay = 0, jitter = 0 }, policies = { per_attempt = function()
+      if running then running:await() end
+    end } })
+    background.finish()
+    client:poll(0)
+    client:poll(0)
+    local _, err = pcall(running.await, running)
+    assert.are.same({ "argument", "invalid" }, { err.kind, err.code })
+  end)
+
+  it("is what gather takes a list of, and nothing else", function()
+    local client = client_with {}
+    local running, other = close(client), close(client)
+    for _, list in ipairs { running, "x", { 1 }, { running, {} }, { a = running }, { running, nil, other } } do
+      local ok, err = pcall(task.gather, list)
+      assert.are.same({ false, "argument", "gather" }, { ok, err.kind, err.operation })
+    end
+    assert.are.same({}, (task.gather {}))
+  end)
 end)
 
 describe("cancelling a task", function()
@@ -169,6 +195,80 @@ describe("cancelling a task", function()
   end)
 end)
 
+describe("a function of the program's that yields in a task", function()
+  local client, background, waiting, _
+
+  -- Waits as programs do that have a loop of their own: somebody resumes the coroutine later.
+  local function wait()
+    waiting = coroutine.running()
+    coroutine.yield("anything")
+  end
+
+  local function go_on()
+    local thread = waiting
+    waiting = nil
+    assert(coroutine.resume(thread))
+  end
+
+  before_each(function()
+    client, _, background = client_with { { status = 204 } }
+  end)
+
+  it("is the end of the task on Lua 5.1", function()
+    if loops.YIELDS_THROUGH_PCALL then return end
+    local running = close(client, { policies = { before_send = wait } })
+    local _, err = pcall(running.await, running)
+    assert.are.same({ "argument", "unsupported", 0 }, { err.kind, err.code, client:pending() })
+    coroutine.resume(waiting)
+    assert.are.equal(0, background.under_way())
+  end)
+
+  if not loops.YIELDS_THROUGH_PCALL then return end
+
+  it("goes on when it is resumed, and the task with it", function()
+    local running = close(client, { policies = { per_attempt = wait, before_send = wait } })
+    for _ = 1, 2 do
+      assert.are.same({ 0, 0, 1 }, { client:poll(0), background.under_way(), client:pending() })
+      go_on()
+    end
+    background.finish()
+    client:poll(0)
+    assert.are.equal(204, running:await().status)
+  end)
+
+  it("may be the last thing that the task does", function()
+    local running, told = close(client, { classify = wait }), nil
+    running:on_done(function() told = true end)
+    background.finish()
+    client:poll(0)
+    go_on()
+    assert.are.same({ false, 0 }, { running:done(), client:timeout() })
+    client:poll(0)
+    assert.are.same({ true, 204, 0 }, { told, running:await().status, client:pending() })
+  end)
+
+  it("may raise an error afterwards, which is the task's", function()
+    local running = close(client, { classify = function()
+      wait()
+      error("oops", 0)
+    end })
+    background.finish()
+    client:poll(0)
+    go_on()
+    client:poll(0)
+    assert.are.same({ false, "oops" }, { pcall(running.await, running) })
+  end)
+
+  it("does not outlast the task's cancellation", function()
+    local running = close(client, { policies = { before_send = wait } })
+    running:cancel()
+    local _, err = pcall(running.await, running)
+    assert.are.same({ true, "cancelled", 0 }, { running:done(), err.kind, client:pending() })
+    go_on()
+    assert.are.same({ 0, 0 }, { client:poll(0), background.under_way() })
+  end)
+end)
+
 describe("on_done", function()
   it("is called once, from the poll in which the task ends", function()
     local client, _, background = client_with { { status = 204 } }
@@ -190,12 +290,32 @@ describe("on_done", function()
     running:on_done(function() called = true end)
     assert.is_true(called)
   end)
+
+  it("takes a function only, be it that the task is over", function()
+    local client, _, background = client_with { { status = 204 } }
+    local running = close(client)
+    for _ = 1, 2 do
+      local ok, err = pcall(running.on_done, running, "x")
+      assert.are.same({ false, "argument", "callback" }, { ok, err.kind, err.argument })
+      background.finish()
+      client:poll(0)
+    end
+  end)
 end)
 
 describe("polling", function()
   it("costs nothing where there are no tasks", function()
     local client = client_with {}
     assert.are.same({ 0, 0 }, { client:poll(0), client:poll(10) })
+  end)
+
+  it("takes a number of seconds only, also where there is nothing to do", function()
+    local client = client_with {}
+    for _, seconds in ipairs { "1", {}, true, 0 / 0 } do
+      local ok, err = pcall(client.poll, client, seconds)
+      assert.are.same({ false, "argument", "seconds" }, { ok, err.kind, err.argument })
+    end
+    assert.are.same({ 0, 0, 0 }, { client:poll(), client:poll(-1), client:poll(math.huge) })
   end)
 
   it("leaves work for the next tick when there is much of it", function()

@@ -65,6 +65,7 @@ for _, operation in ipairs(core.operations()) do
 
   methods[name .. "_async"] = function(self, arguments)
     local call = core.prepare(self, name, arguments)
+    policies.check_call(arguments, name)
     return task.start(self, name, task.cancel_of(arguments), function(extras)
       local response, err = driver.run(call, extras, arguments)
       if not response then error(err, 0) end

@@ -7,6 +7,7 @@ local core = require "webpubsub.core"
 local driver = require "webpubsub.driver"
 local operations = require "webpubsub.operations"
 local phases = require "webpubsub.phases"
+local policies = require "webpubsub.policies"
 local task = require "webpubsub.task"
 
 local defer = {}
@@ -52,6 +53,7 @@ function defer.run(client, operation, arguments)
   check_surroundings()
   operations.check(operation, "defer")
   local call = driver.prepare_for("defer", client, operation, arguments)
+  policies.check_call(arguments, "defer")
   if counts.queued >= limit then
     counts.dropped = counts.dropped + 1
     return false

@@ -1,6 +1,7 @@
 --- The connections of a group, fetched page by page as they are asked for.
 
 local core = require "webpubsub.core"
+local policies = require "webpubsub.policies"
 local task = require "webpubsub.task"
 
 local listing = {}
@@ -87,6 +88,7 @@ end
 --- Checks the arguments at once; the first page is fetched when the first member or page is asked for.
 function listing.new(client, arguments)
   local first = core.prepare(client, OPERATION, arguments)
+  policies.check_call(arguments, OPERATION)
   local own = {} -- what the caller does to his table must not change the later pages
   for name, value in pairs(arguments) do own[name] = value end
   return setmetatable({

@@ -50,6 +50,13 @@ function policies.check(given, operation)
   return checked
 end
 
+--- Checks those of a call's context.
+---@param arguments table|nil  the call's
+function policies.check_call(arguments, operation)
+  local context = arguments and core.field(arguments, "context")
+  return context and policies.check(core.field(context, "policies"), operation)
+end
+
 --- The policies of two levels, the outer ones first; nil where neither has any.
 function policies.join(outer, inner)
   if not (outer and inner) then return outer or inner end

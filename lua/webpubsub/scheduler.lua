@@ -3,8 +3,11 @@
 -- that happens. There is one scheduler for each background engine, that is for a Lua state, whichever client's tasks
 -- they are.
 
+local core = require "webpubsub.core"
 local fifo = require "webpubsub.fifo"
 local loops = require "webpubsub.loops"
+
+local unpack = table.unpack or unpack -- luacheck: ignore 113 143
 
 local scheduler = {}
 scheduler.__index = scheduler
@@ -12,9 +15,6 @@ scheduler.__index = scheduler
 -- Longest piece of work in one poll, seconds: a tick has 16 ms for everything, and many calls may end in the same one.
 -- What is left is left for the next, be it due at once.
 local BUDGET = 0.00085
-
--- Coroutines that are kept for tasks to come; to make one anew, and collect it, is a tenth of a task's cost.
-local MAX_IDLE = 256
 
 -- Seconds between two looks at what may ask for a cancellation.
 local ASKING_SLICE = 0.05
@@ -31,13 +31,12 @@ function scheduler.of(background, now)
       background = background,
       now = now,
       pending = 0,        -- tasks that are not over
-      idle = {},          -- coroutines for tasks to come
       ready = fifo.new(), -- tasks whose wait is over
       exchanges = {},     -- [exchange] = the task that waits for it
       sleeping = {},      -- [task] = when it wants to wake
       next_wake = math.huge,
       asking = {},        -- [task] = a function that returns true to cancel it
-      loops = {},         -- [loop] = true: event loops that poll, see loops.lua
+      loops = setmetatable({}, { __mode = "k" }), -- [loop] = true: event loops that poll, see loops.lua
     }, scheduler)
     by_background[background] = self
   end
@@ -45,6 +44,21 @@ function scheduler.of(background, now)
 end
 
 -- ---------------------------------------------------------------- a task's way
+
+-- What a task yields when it waits for the scheduler. Whatever else is yielded in it waits for something of its own: a
+-- credential function that fetches a token in the program's loop. Who resumes it then is not our business; that it goes
+-- on, and what it comes to, is. On Lua 5.1 what it raises would be lost, for a coroutine cannot yield through pcall.
+local FOR_US = {}
+local NOT_HERE = "a function that a task calls has yielded; on Lua 5.1 it can wait for nothing but cqueues"
+
+local function wait_for_us(task)
+  task.waits_elsewhere = false
+  coroutine.yield(FOR_US)
+end
+
+local function withdrawn()
+  return nil, "cancelled", "cancelled", "the call was cancelled"
+end
 
 -- The transport of one task: waits by yielding. A task that sleeps is not resumed before its time, but for a
 -- cancellation.
@@ -54,41 +68,52 @@ local function yielding_transport(self, task, transport)
     wall = transport.wall,
     sleep = function(seconds)
       self:wait_for_time(task, seconds)
-      coroutine.yield()
+      wait_for_us(task)
     end,
     exchange = function(method, target, headers, body, seconds, _, once)
+      if task.cancelled then return withdrawn() end -- while a policy saw the request
       local exchange = transport.submit(method, target, headers, body, seconds, once)
       task.exchange, self.exchanges[exchange] = exchange, task
-      coroutine.yield()
-      task.exchange = false
-      if task.cancelled then return nil, "cancelled", "cancelled", "the call was cancelled" end
+      wait_for_us(task)
+      task.exchange = nil
+      if task.cancelled then return withdrawn() end
       return exchange:result()
     end,
   }
 end
 
--- What a coroutine runs: one task after the other. It dies with one that raises an error, for Lua 5.1 cannot yield
--- through pcall.
-local DONE = {}
+local resume
 
-local function serve(perform, extras)
-  while true do
-    perform, extras = coroutine.yield(DONE, perform(extras))
+local function resumed(self, task, ok, what, ...)
+  task.is_resumed = false
+  if coroutine.status(task.thread) == "dead" then
+    if ok then task:finish(what, ...) else task:finish(false, what) end
+  elseif what ~= FOR_US then
+    task.waits_elsewhere = true
+    local is_awaited = loops.wait_instead(function(...) resume(self, task, ...) end, what, ...)
+    if not (is_awaited or loops.YIELDS_THROUGH_PCALL) then
+      task.cancelled = true
+      task:finish(pcall(core.raise, "argument", "unsupported", NOT_HERE, nil, task.name))
+    end
   end
 end
 
-local function resumed(self, task, ok, first, ...)
-  if not ok then
-    task:finish(false, first)
-  elseif first == DONE then
-    if #self.idle < MAX_IDLE then self.idle[#self.idle + 1] = task.thread end
-    task:finish(true, ...)
-  end
+resume = function(self, task, ...)
+  if task.finished then return end
+  if task.outcome then return task:finish(unpack(task.outcome, 1, task.outcome.count)) end
+  task.is_resumed = true
+  resumed(self, task, coroutine.resume(task.thread, ...))
 end
 
-local function resume(self, task, ...)
-  if not task.finished then resumed(self, task, coroutine.resume(task.thread, ...)) end
+-- The end of a task's coroutine. Where somebody else has resumed it, the next poll gets to know.
+local function come_to_end(self, task, ...)
+  if task.is_resumed then return ... end
+  task.outcome = { count = select("#", ...), ... }
+  self.ready:put(task)
+  self:nudge()
 end
+
+local guard = loops.YIELDS_THROUGH_PCALL and pcall or function(perform, extras) return true, perform(extras) end
 
 --- There can always be a task. What becomes of one too many, the engine says.
 function scheduler.admit() end
@@ -102,8 +127,9 @@ function scheduler:start(task, perform, extras, cancel)
   self.pending = self.pending + 1
   self.asking[task] = cancel
   extras.transport = yielding_transport(self, task, extras.transport)
-  task.thread = table.remove(self.idle) or coroutine.create(serve)
-  resume(self, task, perform, extras)
+  task.thread = coroutine.create(function() return come_to_end(self, task, guard(perform, extras)) end)
+  loops.bind(task.thread)
+  resume(self, task)
   if not task.finished then loops.enter(self) end
 end
 
@@ -131,6 +157,8 @@ function scheduler:withdraw(task)
   elseif self.sleeping[task] then
     self.sleeping[task], self.next_wake = 0, 0
     self:nudge()
+  elseif task.waits_elsewhere then
+    task:finish(pcall(core.raise, "cancelled", "cancelled", "the call was cancelled", nil, task.name))
   end
 end
 

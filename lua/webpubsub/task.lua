@@ -32,6 +32,10 @@ end
 local tasks = {}
 tasks.__index = tasks
 
+local function refuse(method, argument, message)
+  core.raise("argument", "type", message, argument, method)
+end
+
 -- All callbacks are called; what the first of those that fail raises is raised when they are through.
 local function call_back(self)
   local callbacks, problem = self.callbacks, nil
@@ -117,6 +121,9 @@ end
 
 --- Has `callback(task)` called when the task is over, from within `poll`; at once where it is over already.
 function tasks:on_done(callback)
+  if type(callback) ~= "function" then
+    refuse("on_done", "callback", "the callback must be a function; it is a " .. type(callback))
+  end
   if self.finished then return callback(self) end
   self.callbacks = self.callbacks or {}
   self.callbacks[#self.callbacks + 1] = callback
@@ -125,6 +132,9 @@ end
 -- Waits for the end without telling what it was.
 local function wait(self)
   if self.finished then return end
+  if self.thread and self.thread == coroutine.running() then
+    core.raise("argument", "invalid", "a task cannot wait for its own end", "task", self.name)
+  end
   local signal = self.scheduler:signal()
   self:on_done(function() signal:set() end)
   while not self.finished do signal:wait() end
@@ -153,9 +163,14 @@ end
 
 -- ---------------------------------------------------------------- for clients
 
---- Lets tasks go on, waiting at most `seconds` (0: not at all) for one that can; returns how many did.
+--- Lets tasks go on, whichever client's they are, waiting at most `seconds` (0: not at all) for one that can; returns
+-- how many did.
 function task.poll(client, seconds)
-  local share = core.extras(client, "poll").tasks
+  if seconds ~= 0 and seconds ~= nil and (type(seconds) ~= "number" or seconds ~= seconds) then
+    refuse("poll", "seconds", "the seconds to wait must be a number; they are " .. tostring(seconds))
+  end
+  local extras = core.extras(client, "poll")
+  local share = extras.tasks or has_tasks(extras) and share_of(client, "poll")
   return share and share.scheduler:poll(seconds) or 0
 end
 
@@ -185,11 +200,26 @@ function task.attach_luv(client)
   return loops.attach_luv(task.scheduler_of(client, "attach_luv"))
 end
 
+-- What is not looked at would not be waited for.
+local function check_list(list)
+  if type(list) ~= "table" or getmetatable(list) == tasks then
+    refuse("gather", "tasks", "gather takes a list of tasks, as in gather { task, another }")
+  end
+  local entries = 0
+  for _, entry in pairs(list) do
+    entries = entries + 1
+    if getmetatable(entry) ~= tasks or list[entries] == nil then
+      refuse("gather", "tasks", "gather takes a list of tasks only, without holes or names")
+    end
+  end
+end
+
 --- Waits for all of the tasks; returns their first values and, where some failed, their errors, both by position.
 ---@param list webpubsub.Task[]
 ---@return table values
 ---@return table<integer, webpubsub.Error>|nil errors
 function task.gather(list)
+  check_list(list)
   local values, errors = {}, nil
   for index, self in ipairs(list) do
     wait(self)

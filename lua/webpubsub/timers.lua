@@ -35,7 +35,7 @@ local function gives_up(self)
 end
 
 local function run(task)
-  task.running = true
+  task.running, task.thread = true, coroutine.running()
   task:finish(pcall(task.perform, task.extras))
 end
 
