@@ -12,8 +12,9 @@ local scheduler = {}
 scheduler.__index = scheduler
 
 -- Longest piece of work in one poll, seconds: a tick has 16 ms for everything, and many calls may end in the same one.
--- With the exchanges that it looks at, each a fraction of a microsecond, a poll stays below a millisecond.
-local BUDGET, MAX_COLLECTED = 0.0008, 200
+-- With the exchanges that it looks at, each a fraction of a microsecond, and who is asked, a poll stays below a
+-- millisecond.
+local BUDGET, ASKING_BUDGET, MAX_COLLECTED = 0.0007, 0.0001, 200
 
 -- Seconds between two looks at what may ask for a cancellation.
 local ASKING_SLICE = 0.05
@@ -36,7 +37,8 @@ function scheduler.of(background, now)
       exchanges = {}, -- [exchange] = the task that waits for it
       sleeping = {}, -- [task] = when it wants to wake
       next_wake = math.huge,
-      asking = {},   -- [task] = a function that returns true to cancel it
+      asking = {},   -- who may ask for a cancellation: { task, cancelled = a function, due = when it is asked }
+      first_asking = 1, last_asking = 0, -- the first of them is the first that is due
       loops = setmetatable({}, { __mode = "k" }), -- [loop] = true: event loops that poll, see loops.lua
     }, scheduler)
     by_background[background] = self
@@ -121,6 +123,12 @@ end
 
 local guard = loops.YIELDS_THROUGH_PCALL and pcall or function(perform, extras) return true, perform(extras) end
 
+local function ask_later(self, asked)
+  asked.due = self.now() + ASKING_SLICE
+  self.last_asking = self.last_asking + 1
+  self.asking[self.last_asking] = asked
+end
+
 --- There can always be a task. What becomes of one too many, the engine says.
 function scheduler.admit() end
 
@@ -131,7 +139,7 @@ function scheduler.admit() end
 ---@param cancel nil|fun(): boolean?  asked while the task waits
 function scheduler:start(task, perform, extras, cancel)
   self.pending = self.pending + 1
-  self.asking[task] = cancel
+  if cancel then ask_later(self, { task = task, cancelled = cancel }) end
   extras.transport = yielding_transport(self, task, extras.transport)
   task.thread = coroutine.create(function() return come_to_end(self, task, guard(perform, extras)) end)
   loops.bind(task.thread)
@@ -141,7 +149,7 @@ end
 
 --- Nothing waits for a task that is over. With the last, loops have nothing left to poll for.
 function scheduler:remove(task)
-  self.sleeping[task], self.asking[task] = nil, nil
+  self.sleeping[task] = nil
   if task.exchange then self.exchanges[task.exchange] = nil end
   self.pending = self.pending - 1
   if self.pending == 0 then self:nudge() end
@@ -220,14 +228,25 @@ local function wake_sleepers(self, now)
   end
 end
 
--- Who is asked may start and end tasks, so the table is not walked meanwhile. What it raises is how the task ends.
-local function ask_for_cancels(self)
-  local asked = {}
-  for task, cancelled in pairs(self.asking) do asked[task] = cancelled end
-  for task, cancelled in pairs(asked) do
-    local ok, answer = pcall(cancelled)
-    if not ok then task.problem = { answer } end
-    if answer or not ok then task:cancel() end
+-- What it raises is how the task ends.
+local function ask(task, cancelled)
+  local ok, answer = pcall(cancelled)
+  if not ok then task.problem = { answer } end
+  if answer or not ok then task:cancel() end
+end
+
+-- Asks those that are due, one after the other; where they are very many, the rest in the next polls.
+local function ask_for_cancels(self, asked)
+  local now = self.now()
+  local stop = now + ASKING_BUDGET
+  while asked and asked.due <= now and self.now() < stop do
+    self.asking[self.first_asking] = nil
+    self.first_asking = self.first_asking + 1
+    if not asked.task.finished then
+      ask_later(self, asked)
+      ask(asked.task, asked.cancelled)
+    end
+    asked = self.asking[self.first_asking]
   end
 end
 
@@ -250,7 +269,8 @@ end
 function scheduler:poll(seconds)
   if self.pending == 0 then return 0 end
   collect(self)
-  if next(self.asking) then ask_for_cancels(self) end
+  local asked = self.asking[self.first_asking]
+  if asked then ask_for_cancels(self, asked) end
   if self.next_wake < math.huge then
     local now = self.now()
     if self.next_wake <= now then wake_sleepers(self, now) end
@@ -274,8 +294,10 @@ end
 function scheduler:timeout()
   if self.ready[self.first] then return 0 end
   local timeout = self.next_wake < math.huge and math.max(0, self.next_wake - self.now()) or nil
-  if next(self.asking) then timeout = math.min(timeout or ASKING_SLICE, ASKING_SLICE) end
-  return timeout
+  local asked = self.asking[self.first_asking]
+  if not asked then return timeout end
+  local due = math.max(0, asked.due - self.now())
+  return timeout and math.min(timeout, due) or due
 end
 
 return scheduler
