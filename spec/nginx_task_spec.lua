@@ -114,6 +114,13 @@ describe("in NGINX", function()
       return "left: " .. polls]]), "left: 0")
   end)
 
+  it("a wait for the next attempt is no warning in the log", function()
+    server:script({ reply({ status = 503 }), reply({ status = 503 }), default = reply({ status = 204 }) })
+    assert.are.equal("3", run("retry = { delay = 0.0123, jitter = 0 }", [[
+      return client:close_user_connections { user = "u" }.attempts]]))
+    assert.is_falsy(web:log():find("ngx.sleep(0)", 1, true), web:log())
+  end)
+
   it("more tasks than timers wait for their turn, and may be cancelled meanwhile", function()
     server:script({ default = { steps.delay(0.05), reply({ status = 204 }) } })
     contains(run("", [[
