@@ -296,6 +296,14 @@ describe("who may ask for a cancellation", function()
     assert.are.same({ true, false, 0 }, { running:done(), other:done(), asked })
     assert.is_nil(client:timeout())
   end)
+
+  it("does not keep a loop awake when all tasks are over", function()
+    local client, _, background = client_with { { status = 204 } }
+    close(client, { cancel = function() end })
+    background.finish()
+    client:poll(0)
+    assert.is_nil(client:timeout())
+  end)
 end)
 
 describe("on_done", function()

@@ -152,7 +152,10 @@ function scheduler:remove(task)
   self.sleeping[task] = nil
   if task.exchange then self.exchanges[task.exchange] = nil end
   self.pending = self.pending - 1
-  if self.pending == 0 then self:nudge() end
+  if self.pending == 0 then
+    self.asking, self.first_asking, self.last_asking = {}, 1, 0
+    self:nudge()
+  end
 end
 
 function scheduler:wait_for_time(task, seconds)
