@@ -16,7 +16,20 @@ describe("in NGINX", function()
 
   setup(function()
     server = scripted_server.start()
-    web = nginx.start({ http = "lua_socket_log_errors off;" })
+    web = nginx.start({ http = "lua_socket_log_errors off; lua_check_client_abort on;", server = [[
+      location /await {
+        content_by_lua_block {
+          ngx.on_abort(function() ngx.exit(499) end)
+          state_client:close_user_connections_async { user = "u" }:await()
+        }
+      }
+      location /poll {
+        content_by_lua_block {
+          ngx.on_abort(function() ngx.exit(499) end)
+          state_client:close_user_connections_async { user = "u" }
+          state_client:poll(5)
+        }
+      }]] })
   end)
   teardown(function()
     web:stop()
@@ -80,6 +93,33 @@ describe("in NGINX", function()
   it("a task goes on when the request that started it is over", function()
     run("", [[state.left = client:close_user_connections_async { user = "u" }]])
     assert.are.equal("204", web:run("return state.left:await().status"))
+  end)
+
+  it("a request that is aborted while it waits is nobody's loss", function()
+    run("", [[rawset(_G, "state_client", client)]])
+    for _ = 1, 5 do
+      for _, path in ipairs({ "/await", "/poll" }) do
+        local aborted = web:send(path)
+        socket.sleep(0.02)
+        aborted:close()
+      end
+    end
+    socket.sleep(DELAY)
+    run("", "while state_client:pending() > 0 do state_client:poll(0.05) end")
+    assert.is_falsy(web:log():find("a callback of on_done failed", 1, true), web:log())
+    assert.are.equal(10, #server:requests())
+    contains(run("", [[
+      collectgarbage() collectgarbage()
+      local polls = 0
+      for _ in pairs(require("webpubsub.timers").polls) do polls = polls + 1 end
+      return "left: " .. polls]]), "left: 0")
+  end)
+
+  it("a wait for the next attempt is no warning in the log", function()
+    server:script({ reply({ status = 503 }), reply({ status = 503 }), default = reply({ status = 204 }) })
+    assert.are.equal("3", run("retry = { delay = 0.0123, jitter = 0 }", [[
+      return client:close_user_connections { user = "u" }.attempts]]))
+    assert.is_falsy(web:log():find("ngx.sleep(0)", 1, true), web:log())
   end)
 
   it("more tasks than timers wait for their turn, and may be cancelled meanwhile", function()

@@ -184,11 +184,12 @@ describe("cancelling a task", function()
 
   it("may be asked for by the context", function()
     local stop = false
-    local client = client_with {}
+    local client, transport = client_with {}
     local running = close(client, { cancel = function() return stop end })
     assert.are.equal(0, client:poll(0))
     assert.is_true(client:timeout() > 0)
     stop = true
+    transport.advance(0.05)
     client:poll(0)
     local ok, err = pcall(running.await, running)
     assert.are.same({ false, "cancelled" }, { ok, err.kind })
@@ -266,6 +267,42 @@ describe("a function of the program's that yields in a task", function()
     assert.are.same({ true, "cancelled", 0 }, { running:done(), err.kind, client:pending() })
     go_on()
     assert.are.same({ 0, 0 }, { client:poll(0), background.under_way() })
+  end)
+end)
+
+describe("who may ask for a cancellation", function()
+  it("is asked 20 times a second, however often is polled", function()
+    local client, transport = client_with {}
+    local asked = 0
+    close(client, { cancel = function() asked = asked + 1 end })
+    local before = asked
+    for _ = 1, 1000 do
+      client:poll(0)
+      transport.advance(0.001)
+    end
+    assert.is_true(asked - before >= 18 and asked - before <= 20, asked - before)
+  end)
+
+  it("is not asked any more when the task is over", function()
+    local client, transport, background = client_with { { status = 204 } }
+    local asked = 0
+    local running = close(client, { cancel = function() asked = asked + 1 end })
+    local other = close(client)
+    background.finish()
+    client:poll(0)
+    asked = 0
+    transport.advance(1)
+    client:poll(0)
+    assert.are.same({ true, false, 0 }, { running:done(), other:done(), asked })
+    assert.is_nil(client:timeout())
+  end)
+
+  it("does not keep a loop awake when all tasks are over", function()
+    local client, _, background = client_with { { status = 204 } }
+    close(client, { cancel = function() end })
+    background.finish()
+    client:poll(0)
+    assert.is_nil(client:timeout())
   end)
 end)
 

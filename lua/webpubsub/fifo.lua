@@ -16,6 +16,11 @@ function fifo:put(item)
   self[self.last] = item
 end
 
+--- The first item, which stays; nil where there is none.
+function fifo:peek()
+  return self[self.first]
+end
+
 --- The first item; nil where there is none.
 function fifo:take()
   local item = self[self.first]

@@ -14,7 +14,7 @@ scheduler.__index = scheduler
 
 -- Longest piece of work in one poll, seconds: a tick has 16 ms for everything, and many calls may end in the same one.
 -- What is left is left for the next, be it due at once.
-local BUDGET = 0.00085
+local BUDGET, ASKING_BUDGET = 0.0008, 0.0001
 
 -- Seconds between two looks at what may ask for a cancellation.
 local ASKING_SLICE = 0.05
@@ -35,7 +35,7 @@ function scheduler.of(background, now)
       exchanges = {},     -- [exchange] = the task that waits for it
       sleeping = {},      -- [task] = when it wants to wake
       next_wake = math.huge,
-      asking = {},        -- [task] = a function that returns true to cancel it
+      asking = fifo.new(), -- who may ask for a cancellation: { task, cancelled = a function, due = when it is asked }
       loops = setmetatable({}, { __mode = "k" }), -- [loop] = true: event loops that poll, see loops.lua
     }, scheduler)
     by_background[background] = self
@@ -115,6 +115,11 @@ end
 
 local guard = loops.YIELDS_THROUGH_PCALL and pcall or function(perform, extras) return true, perform(extras) end
 
+local function ask_later(self, asked)
+  asked.due = self.now() + ASKING_SLICE
+  self.asking:put(asked)
+end
+
 --- There can always be a task. What becomes of one too many, the engine says.
 function scheduler.admit() end
 
@@ -125,7 +130,7 @@ function scheduler.admit() end
 ---@param cancel nil|fun(): boolean?  asked while the task waits
 function scheduler:start(task, perform, extras, cancel)
   self.pending = self.pending + 1
-  self.asking[task] = cancel
+  if cancel then ask_later(self, { task = task, cancelled = cancel }) end
   extras.transport = yielding_transport(self, task, extras.transport)
   task.thread = coroutine.create(function() return come_to_end(self, task, guard(perform, extras)) end)
   loops.bind(task.thread)
@@ -135,10 +140,13 @@ end
 
 --- Nothing waits for a task that is over. With the last, loops have nothing left to poll for.
 function scheduler:remove(task)
-  self.sleeping[task], self.asking[task] = nil, nil
+  self.sleeping[task] = nil
   if task.exchange then self.exchanges[task.exchange] = nil end
   self.pending = self.pending - 1
-  if self.pending == 0 then self:nudge() end
+  if self.pending == 0 then
+    self.asking = fifo.new()
+    self:nudge()
+  end
 end
 
 function scheduler:wait_for_time(task, seconds)
@@ -193,14 +201,24 @@ local function wake_sleepers(self, now)
   end
 end
 
--- Who is asked may start and end tasks, so the table is not walked meanwhile. What it raises is how the task ends.
-local function ask_for_cancels(self)
-  local asked = {}
-  for task, cancelled in pairs(self.asking) do asked[task] = cancelled end
-  for task, cancelled in pairs(asked) do
-    local ok, answer = pcall(cancelled)
-    if not ok then task.problem = { answer } end
-    if answer or not ok then task:cancel() end
+-- What it raises is how the task ends.
+local function ask(task, cancelled)
+  local ok, answer = pcall(cancelled)
+  if not ok then task.problem = { answer } end
+  if answer or not ok then task:cancel() end
+end
+
+-- Asks those that are due, one after the other; where they are very many, the rest in the next polls.
+local function ask_for_cancels(self, asked)
+  local now = self.now()
+  local stop = now + ASKING_BUDGET
+  while asked and asked.due <= now and self.now() < stop do
+    self.asking:take()
+    if not asked.task.finished then
+      ask_later(self, asked)
+      ask(asked.task, asked.cancelled)
+    end
+    asked = self.asking:peek()
   end
 end
 
@@ -233,7 +251,8 @@ end
 ---@return integer
 function scheduler:poll(seconds)
   if self.pending == 0 then return 0 end
-  if next(self.asking) then ask_for_cancels(self) end
+  local asked = self.asking:peek()
+  if asked then ask_for_cancels(self, asked) end
   if self.next_wake < math.huge then
     local now = self.now()
     if self.next_wake <= now then wake_sleepers(self, now) end
@@ -257,8 +276,10 @@ end
 function scheduler:timeout()
   if self.ready:length() > 0 then return 0 end
   local timeout = self.next_wake < math.huge and math.max(0, self.next_wake - self.now()) or nil
-  if next(self.asking) then timeout = math.min(timeout or ASKING_SLICE, ASKING_SLICE) end
-  return timeout
+  local asked = self.asking:peek()
+  if not asked then return timeout end
+  local due = math.max(0, asked.due - self.now())
+  return timeout and math.min(timeout, due) or due
 end
 
 return scheduler

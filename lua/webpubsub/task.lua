@@ -129,6 +129,12 @@ function tasks:on_done(callback)
   self.callbacks[#self.callbacks + 1] = callback
 end
 
+-- Of a function of its own, so that the closure does not look for the signal on the stack of who waits: NGINX uses the
+-- stack of a request that was aborted for the next one.
+local function setter(signal)
+  return function() signal:set() end
+end
+
 -- Waits for the end without telling what it was.
 local function wait(self)
   if self.finished then return end
@@ -136,7 +142,7 @@ local function wait(self)
     core.raise("argument", "invalid", "a task cannot wait for its own end", "task", self.name)
   end
   local signal = self.scheduler:signal()
-  self:on_done(function() signal:set() end)
+  self:on_done(setter(signal))
   while not self.finished do signal:wait() end
 end
 

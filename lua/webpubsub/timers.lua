@@ -14,7 +14,8 @@ local timers = {
   waiting = fifo.new(),      -- tasks that no timer has taken, cancelled ones among them
   working = 0,               -- timers at work
   called = 0, called_at = 0, -- timers asked for that have not begun, and when the last was asked for
-  polls = {},                -- [signal] = true: to be set when a task ends
+  polls = setmetatable({}, { __mode = "k" }), -- [signal] = true: to be set when a task ends; weak, for who waits may
+                                              -- be a request that is aborted
 }
 
 local LIMIT = 32            -- timers at work, of NGINX's 256 (lua_max_running_timers)

@@ -19,6 +19,9 @@ local LONGEST_READ = 65536                              -- bytes
 -- Seconds between two looks at the caller's `cancel`, and while a call waits at whether the worker shuts down.
 local CANCEL_SLICE, EXIT_SLICE = 0.05, 0.5
 
+-- Seconds. Less would be none, which where NGINX lacks a patch of OpenResty's is a warning in the log, over and over.
+local SHORTEST_SLEEP = 0.001
+
 -- ---------------------------------------------------------------- one exchange
 
 -- One request and its response, on one connection after the other: `self.transport` sends within `self.seconds`, that
@@ -415,7 +418,7 @@ function nginx.sleep(seconds, cancelled)
     if ngx.worker.exiting() then
       return "cancelled", "exiting", "the NGINX worker shuts down, and the call does not wait for its next attempt"
     end
-    ngx.sleep(math.min(seconds, cancelled and CANCEL_SLICE or EXIT_SLICE))
+    ngx.sleep(math.max(SHORTEST_SLEEP, math.min(seconds, cancelled and CANCEL_SLICE or EXIT_SLICE)))
     seconds = wake - core.now()
   end
 end
