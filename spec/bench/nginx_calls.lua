@@ -8,6 +8,7 @@ local certs = require "spec.support.certs"
 local dns = require "spec.support.dns"
 local nginx = require "spec.bench.nginx"
 local socket = require "socket"
+local median = require "spec.bench.median"
 
 local BUILD = arg[1]
 local ROUNDS, SECONDS, WARM_UP_SECONDS = 5, 4, 1
@@ -75,13 +76,6 @@ end
 
 local function start_worker()
   return nginx.start(fill(LOCATIONS), MODULES .. OURS, fill(HTTP))
-end
-
-local function median(rounds, key)
-  local sorted = {}
-  for index, values in ipairs(rounds) do sorted[index] = values[key] end
-  table.sort(sorted)
-  return sorted[(#sorted + 1) // 2]
 end
 
 -- ---------------------------------------------------------------- a load that goes on

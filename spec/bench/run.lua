@@ -3,6 +3,7 @@
 -- Client and server share one core: across cores the time to wake each other, which comes and goes, hides the rest.
 
 local nginx = require "spec.bench.nginx"
+local median = require "spec.bench.median"
 
 local ROUNDS, SECONDS = 7, 2
 local GOAL = 0.9 -- of raw libcurl that sends as different requests as we do
@@ -12,13 +13,6 @@ local function rate(command)
   local text = handle:read("*a")
   assert(handle:close(), "failed: " .. command)
   return tonumber(text)
-end
-
-local function median(list)
-  local sorted = {}
-  for index, value in ipairs(list) do sorted[index] = value end
-  table.sort(sorted)
-  return sorted[(#sorted + 1) // 2]
 end
 
 -- URL and headers as the library sends them, token and all, for the yardstick to send as well.

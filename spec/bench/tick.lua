@@ -3,6 +3,7 @@
 -- a time slice of the scheduler. So the medians of all rounds count, and the processor time stands beside the clock's.
 
 local slow_server = require "spec.bench.slow_server"
+local median = require "spec.bench.median"
 
 local ROUNDS, COUNT, SERVER_MS = 7, 1000, 200
 local GOALS = { ratio = 1.2, longest = 1000, idle = 100 }
@@ -19,13 +20,6 @@ local function numbers(command, ...)
   local list = {}
   for word in text:gmatch("%S+") do list[#list + 1] = tonumber(word) end
   return table.unpack(list)
-end
-
-local function median(rows, name)
-  local sorted = {}
-  for index, row in ipairs(rows) do sorted[index] = row[name] end
-  table.sort(sorted)
-  return sorted[(#sorted + 1) // 2]
 end
 
 local function show(title, row)
