@@ -29,7 +29,7 @@ describe("in NGINX, calls that wait for a connection", function()
   end)
 
   local function with_client(name, options, code)
-    return ("local client = client(%q, { endpoint = %q, %s }) %s"):format(name, server.origin, options, code)
+    return nginx.with_client(server.origin, name, options, code)
   end
 
   it("get one as soon as one is free, also when many are free at once", function()

@@ -30,9 +30,8 @@ describe("in NGINX", function()
     server:script({ default = OK })
   end)
 
-  -- Code that makes a client of the scripted server and goes on; the name keeps its connections from other specs.
   local function with_client(name, options, code)
-    return ("local client = client(%q, { endpoint = %q, %s }) %s"):format(name, server.origin, options, code)
+    return nginx.with_client(server.origin, name, options, code)
   end
 
   it("a call does what it does elsewhere", function()

@@ -41,8 +41,7 @@ describe("in NGINX", function()
   end)
 
   local function run(options, code)
-    return web:run(("local client = client(%q, { endpoint = %q, %s }) %s"):format(options .. code, server.origin,
-      options, code))
+    return web:run(nginx.with_client(server.origin, options .. code, options, code))
   end
 
   it("tasks wait together", function()

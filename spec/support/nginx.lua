@@ -57,6 +57,15 @@ function nginx.contains(text, ...)
   for _, piece in ipairs({ ... }) do assert.is_truthy(text:find(piece, 1, true), piece .. " is not in: " .. text) end
 end
 
+--- Code to run that makes a client of a server, or finds it where the worker has one of that name, and goes on.
+---@param origin string
+---@param name string  keeps its connections from those of others
+---@param options string  more fields of the options
+---@param code string
+function nginx.with_client(origin, name, options, code)
+  return ("local client = client(%q, { endpoint = %q, %s }) %s"):format(name, origin, options, code)
+end
+
 local Nginx = {}
 Nginx.__index = Nginx
 
