@@ -317,8 +317,8 @@ enum wps_step {
 /* What a caller's classifier says of a response. */
 enum wps_verdict { WPS_VERDICT_DEFAULT, WPS_VERDICT_SUCCESS, WPS_VERDICT_ERROR, WPS_VERDICT_RETRY };
 
-/* One logical call over all its attempts. It decides and never acts: it is fed what happened, with `now`,
- * seconds of any steady clock, `wall`, seconds since the epoch, and randomness (`random`: 0 up to 1) as arguments. */
+/* One logical call over all its attempts. It decides and never acts: it is fed what happened, with `now`, seconds of
+ * any steady clock, `wall`, seconds since the epoch, and randomness (`random`: 0 up to 1) as arguments. */
 struct wps_call {
     struct wps_request request;
     struct wps_limits limits;

@@ -60,6 +60,15 @@ local function withdrawn()
   return nil, "cancelled", "cancelled", "the call was cancelled"
 end
 
+local function wait_for_time(self, task, seconds)
+  local wake = self.now() + seconds
+  self.sleeping[task] = wake
+  if wake < self.next_wake then
+    self.next_wake = wake
+    self:nudge()
+  end
+end
+
 -- The transport of one task: waits by yielding. A task that sleeps is not resumed before its time, but for a
 -- cancellation.
 local function yielding_transport(self, task, transport)
@@ -67,7 +76,7 @@ local function yielding_transport(self, task, transport)
     now = transport.now,
     wall = transport.wall,
     sleep = function(seconds)
-      self:wait_for_time(task, seconds)
+      wait_for_time(self, task, seconds)
       wait_for_us(task)
     end,
     exchange = function(method, target, headers, body, seconds, _, once)
@@ -145,15 +154,6 @@ function scheduler:remove(task)
   self.pending = self.pending - 1
   if self.pending == 0 then
     self.asking = fifo.new()
-    self:nudge()
-  end
-end
-
-function scheduler:wait_for_time(task, seconds)
-  local wake = self.now() + seconds
-  self.sleeping[task] = wake
-  if wake < self.next_wake then
-    self.next_wake = wake
     self:nudge()
   end
 end
