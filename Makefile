@@ -26,7 +26,7 @@ CC ?= cc
 CFLAGS ?= -O2 -g -fno-plt -flto=auto
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef \
             -Wwrite-strings -Wformat=2 -Wvla
-CPPFLAGS += -D_POSIX_C_SOURCE=200809L
+CPPFLAGS += -D_POSIX_C_SOURCE=200809L -iquote csrc
 ALL_CFLAGS = -std=c99 -fPIC -fvisibility=hidden $(WARNINGS) $(CPPFLAGS) $(CFLAGS)
 LUA_CFLAGS = $(shell pkg-config --cflags $(LUA_PC))
 # Symbols of Lua come from the program that loads us; everything else must be found when we are linked.
@@ -36,9 +36,10 @@ SHARED := -shared -Wl,-z,relro,-z,now
 FLAVOUR ?=
 BUILD := build/$(ABI)$(FLAVOUR:%=-%)
 
-PURE := buffer headers endpoint operations jwt request http1 http1_request response call
-CORE := $(PURE) $(filter-out lua_curl%,$(basename $(notdir $(wildcard csrc/lua_*.c))))
-CURL := buffer $(basename $(notdir $(wildcard csrc/curl_*.c csrc/lua_curl*.c)))
+# The folder is the layer: core/ goes into both libraries as far as they need it, curl/ into one of them only.
+SOURCES = $(basename $(wildcard $(1)))
+CORE := $(call SOURCES,csrc/core/*.c) $(filter-out csrc/lua/curl%,$(call SOURCES,csrc/lua/*.c))
+CURL := csrc/core/bytes $(call SOURCES,csrc/curl/*.c csrc/lua/curl*.c)
 
 CORE_SO := $(BUILD)/webpubsub/core.so
 CURL_SO := $(BUILD)/webpubsub/curl.so
@@ -51,15 +52,15 @@ all: deps-build
 .PHONY: build
 build: $(CORE_SO) $(CURL_SO)
 
-$(CORE_SO): $(CORE:%=$(BUILD)/obj/%.o)
+$(CORE_SO): $(CORE:csrc/%=$(BUILD)/obj/%.o)
 	@mkdir -p $(@D)
 	$(CC) $(SHARED) $(LDFLAGS) $(CFLAGS) -o $@ $^ -lcrypto
 
-$(CURL_SO): $(CURL:%=$(BUILD)/obj/%.o)
+$(CURL_SO): $(CURL:csrc/%=$(BUILD)/obj/%.o)
 	@mkdir -p $(@D)
 	$(CC) $(SHARED) $(LDFLAGS) $(CFLAGS) -o $@ $^ -lcurl -lpthread
 
-$(BUILD)/obj/lua_%.o: csrc/lua_%.c
+$(BUILD)/obj/lua/%.o: csrc/lua/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) -MMD -c -o $@ $<
 
@@ -67,7 +68,7 @@ $(BUILD)/obj/%.o: csrc/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -c -o $@ $<
 
--include $(wildcard $(BUILD)/obj/*.d)
+-include $(wildcard $(BUILD)/obj/*/*.d)
 
 # ---------------------------------------------------------------- what Debian provides
 
@@ -146,15 +147,15 @@ THREAD_TIME := build/bench/thread_time.so
 
 # The library in one piece with a Lua host, its memory from a counter that fails.
 TORTURE := build/torture/torture
-TORTURE_CFLAGS = -std=c99 $(WARNINGS) -D_GNU_SOURCE= -O1 -g $(shell pkg-config --cflags lua5.4)
+TORTURE_CFLAGS = -std=c99 $(WARNINGS) -iquote csrc -D_GNU_SOURCE= -O1 -g $(shell pkg-config --cflags lua5.4)
 torture: deps-test
 	@$(MAKE) --no-print-directory build $(TORTURE)
 	$(ENVIRONMENT) lua5.4 spec/torture/run.lua $(TORTURE)
 
-$(TORTURE): $(wildcard csrc/*.[ch] spec/torture/*.[ch])
+$(TORTURE): $(wildcard csrc/*/*.[ch] spec/torture/*.[ch])
 	@mkdir -p $(@D)
 	$(CC) $(TORTURE_CFLAGS) -c -o $@.o spec/torture/torture.c
-	$(CC) $(TORTURE_CFLAGS) -include spec/torture/allocate.h -o $@ $@.o $(wildcard csrc/*.c) \
+	$(CC) $(TORTURE_CFLAGS) -include spec/torture/allocate.h -o $@ $@.o $(wildcard csrc/*/*.c) \
 	    -llua5.4 -lcurl -lcrypto -lpthread -ldl
 
 # The background engine in several Lua states at once: under ThreadSanitizer, under ASan, and as it is.
@@ -166,7 +167,7 @@ stress: deps-test
 	TSAN_OPTIONS=suppressions=spec/stress/thread.supp $(ENVIRONMENT) \
 	    lua5.4 spec/stress/run.lua $(SLOW_SERVER) $(STRESS_HOSTS)
 
-$(STRESS_HOSTS): $(wildcard csrc/*.[ch]) spec/stress/host.c
+$(STRESS_HOSTS): $(wildcard csrc/*/*.[ch]) spec/stress/host.c
 	@mkdir -p $(@D)
 	$(CC) -std=c99 $(WARNINGS) $(CPPFLAGS) -O1 -g $(SANITIZER) $(shell pkg-config --cflags lua5.4) -o $@ \
 	    $(filter %.c,$^) -llua5.4 -lcurl -lcrypto -lpthread -ldl
@@ -177,9 +178,9 @@ FUZZ_SECONDS ?= 10
 fuzz: deps-build $(HTTP1_FUZZ)
 	$(HTTP1_FUZZ) $(FUZZ_SECONDS)
 
-$(HTTP1_FUZZ): spec/fuzz/http1_fuzz.c csrc/http1.c csrc/http1_request.c csrc/http1.h csrc/headers.c csrc/buffer.c csrc/wps.h
+$(HTTP1_FUZZ): spec/fuzz/http1_fuzz.c csrc/core/http1.c csrc/core/http1_request.c csrc/core/headers.c csrc/core/bytes.c $(wildcard csrc/core/*.h)
 	@mkdir -p $(@D)
-	$(CC) -std=c99 $(WARNINGS) $(CPPFLAGS) $(ASAN_FLAGS) -Icsrc -o $@ $(filter %.c,$^)
+	$(CC) -std=c99 $(WARNINGS) $(CPPFLAGS) $(ASAN_FLAGS) -o $@ $(filter %.c,$^)
 
 bench: deps-test
 	@sh .ci/deps nginx-light

@@ -19,9 +19,9 @@ local function accepted(file, fields)
   return sorted(names)
 end
 
-local OPTIONS = accepted("csrc/lua_client.c", "client_fields")
-local CONTEXT = accepted("csrc/lua_client.c", "context_fields")
-local RETRY = accepted("csrc/lua_args.c", "void wps_read_limits.-fields")
+local OPTIONS = accepted("csrc/lua/client.c", "client_fields")
+local CONTEXT = accepted("csrc/lua/client.c", "context_fields")
+local RETRY = accepted("csrc/lua/args.c", "void wpsL_read_limits.-fields")
 
 describe("the README's code", function()
   local emulator, environment, printed, checked

@@ -1,0 +1,342 @@
+/* request.c - an operation and its arguments become a method, a URL, headers and a body. */
+#include "core/service.h"
+#include "core/headers.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_GROUP_CHARACTERS = 1024 };
+
+void wps_request_begin(struct wps_request *request, const struct wps_operation *operation)
+{
+    request->operation = operation;
+    request->body.maximum = WPS_MAX_BODY;
+}
+
+void wps_request_free(struct wps_request *request)
+{
+    wps_buffer_free(&request->url);
+    wps_buffer_free(&request->target);
+    wps_buffer_free(&request->headers);
+    wps_buffer_free(&request->body);
+    wps_buffer_free(&request->query);
+}
+
+/* ------------------------------------------------------------------ what a value may be */
+
+/* A segment that a URL parser on the way may fold away would turn a call for one user into one for the whole hub;
+ * escaping its dots does not help, for parsers fold %2E as well. */
+static enum wps_kind check_segment(struct wps_slice value, const char *name, struct wps_error *error)
+{
+    if (value.length <= 2 && (value.data[0] == '.' && value.data[value.length - 1] == '.'))
+        return wps_fail(error, WPS_ARGUMENT, name, "invalid",
+                        "%s must not be \"%.*s\": in a URL that means another resource", name, (int)value.length,
+                        value.data);
+    if (wps_slice_has_control(value))
+        return wps_fail(error, WPS_ARGUMENT, name, "invalid", "%s must not have control bytes", name);
+    return WPS_OK;
+}
+
+static enum wps_kind check_group(struct wps_slice value, const char *name, struct wps_error *error)
+{
+    size_t characters = 0;
+
+    for (size_t i = 0; i < value.length; i++)
+        characters += ((unsigned char)value.data[i] & 0xc0) != 0x80;
+    if (characters > MAX_GROUP_CHARACTERS)
+        return wps_fail(error, WPS_ARGUMENT, name, "invalid", "%s has %zu characters; at most %d are allowed", name,
+                        characters, MAX_GROUP_CHARACTERS);
+    if (wps_slice_trim(value).length == 0)
+        return wps_fail(error, WPS_ARGUMENT, name, "invalid", "%s must not be all white space", name);
+    return WPS_OK;
+}
+
+static enum wps_kind check_choice(const struct wps_parameter *parameter, struct wps_slice value,
+                                  struct wps_error *error)
+{
+    for (size_t i = 0; i < sizeof parameter->choices / sizeof *parameter->choices && parameter->choices[i]; i++)
+        if (wps_slice_equal(value, wps_slice_of(parameter->choices[i])))
+            return WPS_OK;
+    return wps_fail(error, WPS_ARGUMENT, parameter->name, "invalid", "%s must be %s", parameter->name,
+                    parameter->doc);
+}
+
+/* `name` is the argument as its user wrote it: "excluded[2]". */
+static enum wps_kind check_text(const struct wps_parameter *parameter, const char *name, struct wps_slice value,
+                                struct wps_error *error)
+{
+    enum wps_kind failed = WPS_OK;
+
+    if (!value.length && parameter->type != WPS_TEXT)
+        return wps_fail(error, WPS_ARGUMENT, name, "empty", "%s must not be empty; expected %s", name, parameter->doc);
+    if (!wps_slice_is_utf8(value))
+        return wps_fail(error, WPS_ARGUMENT, name, "invalid", "%s must be UTF-8", name);
+    if (parameter->type == WPS_GROUP || parameter->type == WPS_GROUPS)
+        failed = check_group(value, name, error);
+    if (!failed && parameter->type == WPS_CHOICE)
+        failed = check_choice(parameter, value, error);
+    if (!failed && parameter->place == WPS_IN_PATH)
+        failed = check_segment(value, name, error);
+    return failed;
+}
+
+/* ------------------------------------------------------------------ where a value goes */
+
+/* Where the operation's parameter of this type stands; every operation with content has each of its companions. */
+static int index_of(const struct wps_operation *operation, enum wps_type type)
+{
+    int index = 0;
+
+    while (operation->parameters[index]->type != type)
+        index++;
+    return index;
+}
+
+static enum wps_kind set_media_type(struct wps_request *request, struct wps_slice value, struct wps_error *error)
+{
+    static const struct {
+        const char *name, *mime;
+    } types[] = { { "text", "text/plain" }, { "json", "application/json" }, { "binary", "application/octet-stream" } };
+
+    if (request->given & 1u << index_of(request->operation, WPS_JSON))
+        return wps_fail(error, WPS_ARGUMENT, "content_type", "invalid",
+                        "json is sent as application/json; give content_type with content only");
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (wps_slice_is(value, types[i].name) || wps_slice_is(value, types[i].mime)) {
+            request->content_type = types[i].mime;
+            return WPS_OK;
+        }
+    return wps_fail(error, WPS_ARGUMENT, "content_type", "invalid",
+                    "content_type must be \"text\", \"json\", \"binary\", \"text/plain\", \"application/json\" or "
+                    "\"application/octet-stream\"");
+}
+
+static enum wps_kind set_content(struct wps_request *request, struct wps_slice value, struct wps_error *error)
+{
+    if (value.length > WPS_MAX_BODY)
+        return wps_fail(error, WPS_ARGUMENT, "content", "invalid", "content has %zu bytes; at most %d (1 MiB) can be sent",
+                        value.length, WPS_MAX_BODY);
+    wps_buffer_append(&request->body, value.data, value.length);
+    request->has_body = true;
+    if (!request->content_type)
+        request->content_type = "text/plain";
+    return wps_buffer_check(&request->body, error, "content");
+}
+
+/* The value is the text of the JSON already. */
+static enum wps_kind set_json(struct wps_request *request, struct wps_slice value, struct wps_error *error)
+{
+    if (request->has_body)
+        return wps_fail(error, WPS_ARGUMENT, "json", "invalid", "content and json are both given; give one of them");
+    request->given |= 1u << index_of(request->operation, WPS_CONTENT);
+    request->content_type = "application/json";
+    return set_content(request, value, error);
+}
+
+static void add_query(struct wps_buffer *buffer, const char *name, struct wps_slice value)
+{
+    wps_buffer_text(buffer, "&");
+    wps_buffer_text(buffer, name);
+    wps_buffer_text(buffer, "=");
+    wps_escape(buffer, value);
+}
+
+/* A member of the JSON body. The object stays open until wps_request_finish(); a list is closed after each item and
+ * opened again for the next. */
+static void add_member(struct wps_request *request, const struct wps_parameter *parameter, int item,
+                       struct wps_slice value)
+{
+    struct wps_buffer *body = &request->body;
+
+    if (body->failed)
+        return; /* cutting it would forget the failure */
+    if (item > 1) {
+        wps_buffer_truncate(body, body->length - 1);
+        wps_buffer_text(body, ",");
+    } else {
+        wps_buffer_text(body, body->length ? "," : "{");
+        wps_json_string(body, wps_slice_of(parameter->wire));
+        wps_buffer_text(body, item ? ":[" : ":");
+    }
+    wps_json_string(body, value);
+    if (item)
+        wps_buffer_text(body, "]");
+    request->has_body = request->body_is_object = true;
+    request->content_type = "application/json";
+}
+
+enum wps_kind wps_request_text(struct wps_request *request, int index, int item, struct wps_slice value,
+                               struct wps_error *error)
+{
+    const struct wps_parameter *parameter = request->operation->parameters[index];
+    const char *name = parameter->name;
+    char numbered[48];
+
+    request->given |= 1u << index;
+    if (parameter->type == WPS_CONTENT)
+        return set_content(request, value, error);
+    if (parameter->type == WPS_JSON)
+        return set_json(request, value, error);
+    if (parameter->type == WPS_MEDIA)
+        return set_media_type(request, value, error);
+    if (item) {
+        snprintf(numbered, sizeof numbered, "%s[%d]", parameter->name, item);
+        name = numbered;
+    }
+    if (check_text(parameter, name, value, error))
+        return error->kind;
+    if (parameter->place == WPS_IN_PATH)
+        request->path_values[index] = value;
+    else if (parameter->place == WPS_IN_QUERY)
+        add_query(&request->query, parameter->wire, value);
+    else
+        add_member(request, parameter, item, value);
+    return WPS_OK;
+}
+
+enum wps_kind wps_request_integer(struct wps_request *request, int index, int64_t value, struct wps_error *error)
+{
+    const struct wps_parameter *parameter = request->operation->parameters[index];
+
+    request->given |= 1u << index;
+    if (value < parameter->minimum || value > parameter->maximum)
+        return wps_fail(error, WPS_ARGUMENT, parameter->name, "invalid", "%s must be from %lld to %lld; it is %lld",
+                        parameter->name, (long long)parameter->minimum, (long long)parameter->maximum,
+                        (long long)value);
+    wps_buffer_text(&request->query, "&");
+    wps_buffer_text(&request->query, parameter->wire);
+    wps_buffer_text(&request->query, "=");
+    wps_buffer_integer(&request->query, value);
+    return WPS_OK;
+}
+
+/* ------------------------------------------------------------------ the whole */
+
+static void append_path(struct wps_request *request)
+{
+    const struct wps_operation *operation = request->operation;
+    const char *path = operation->path;
+
+    while (*path) {
+        size_t literal = strcspn(path, "{");
+        wps_buffer_append(&request->url, path, literal);
+        path += literal;
+        if (*path == '{') {
+            struct wps_slice name = { path + 1, strcspn(path + 1, "}") };
+            for (int i = 0; i < WPS_MAX_PARAMETERS && operation->parameters[i]; i++)
+                if (wps_slice_equal(name, wps_slice_of(operation->parameters[i]->name)))
+                    wps_escape(&request->url, request->path_values[i]);
+            path += name.length + 2;
+        }
+    }
+}
+
+static enum wps_kind check_required(const struct wps_request *request, struct wps_error *error)
+{
+    const struct wps_operation *operation = request->operation;
+
+    for (int i = 0; i < WPS_MAX_PARAMETERS && operation->parameters[i]; i++) {
+        const struct wps_parameter *parameter = operation->parameters[i];
+        if (parameter->required && !(request->given & 1u << i))
+            return wps_fail(error, WPS_ARGUMENT, parameter->name, "missing", "%s is missing: %s", parameter->name,
+                            parameter->doc);
+    }
+    return WPS_OK;
+}
+
+/* The target is what the server is asked for: a reverse proxy has its own path in front of the original one. */
+static enum wps_kind derive_target(struct wps_request *request, const struct wps_endpoint *endpoint,
+                                   struct wps_error *error)
+{
+    const struct wps_base *proxy = &endpoint->proxy;
+    size_t origin = endpoint->service.origin;
+
+    if (wps_buffer_check(&request->url, error, "the URL"))
+        return error->kind;
+    wps_buffer_truncate(&request->target, 0);
+    if (proxy->url.length)
+        wps_buffer_append(&request->target, proxy->url.data + proxy->origin, proxy->url.length - proxy->origin);
+    wps_buffer_append(&request->target, request->url.data + origin, request->url.length - origin);
+    return wps_buffer_check(&request->target, error, "the URL");
+}
+
+enum wps_kind wps_request_finish(struct wps_request *request, const struct wps_endpoint *endpoint,
+                                 struct wps_slice hub, struct wps_error *error)
+{
+    struct wps_buffer *url = &request->url;
+
+    if (check_required(request, error))
+        return error->kind;
+    wps_buffer_append(url, endpoint->service.url.data, endpoint->service.url.length);
+    wps_buffer_text(url, "/api");
+    if (!request->operation->hubless) {
+        wps_buffer_text(url, "/hubs/");
+        wps_escape(url, hub);
+    }
+    append_path(request);
+    wps_buffer_text(url, "?api-version=" WPS_API_VERSION);
+    wps_buffer_append(url, wps_buffer_string(&request->query), request->query.length);
+    if (request->body_is_object)
+        wps_buffer_text(&request->body, "}");
+    if (request->has_body)
+        wps_headers_set(&request->headers, wps_slice_of("Content-Type"), wps_slice_of(request->content_type));
+    if (wps_buffer_check(&request->query, error, "the URL") || wps_buffer_check(&request->body, error, "the body")
+        || wps_buffer_check(&request->headers, error, "headers"))
+        return error->kind;
+    return derive_target(request, endpoint, error);
+}
+
+/* ------------------------------------------------------------------ changes afterwards */
+
+enum wps_kind wps_request_add_query(struct wps_request *request, struct wps_slice name, struct wps_slice value,
+                                    struct wps_error *error)
+{
+    struct wps_buffer *const buffers[] = { &request->url, &request->target };
+    const size_t before[] = { request->url.length, request->target.length };
+
+    if (!name.length)
+        return wps_fail(error, WPS_ARGUMENT, "name", "empty", "the name of a query parameter must not be empty");
+    for (int i = 0; i < 2; i++) {
+        wps_buffer_text(buffers[i], "&");
+        wps_escape(buffers[i], name);
+        wps_buffer_text(buffers[i], "=");
+        wps_escape(buffers[i], value);
+        wps_buffer_check(buffers[i], error, "the URL");
+    }
+    for (int i = 0; i < 2 && error->kind; i++) /* both or neither: what is signed must be what is sent */
+        wps_buffer_truncate(buffers[i], before[i]);
+    return error->kind;
+}
+
+enum wps_kind wps_request_follow(struct wps_request *request, const struct wps_endpoint *endpoint,
+                                 struct wps_slice url, struct wps_error *error)
+{
+    const struct wps_base *service = &endpoint->service;
+    struct wps_slice origin = { url.data, wps_origin_length(url) };
+    struct wps_base base = { 0 };
+    struct wps_error ignored = { 0 };
+    struct wps_slice path = { url.data + origin.length, 0 };
+    bool printable = origin.length > 0 && origin.length < url.length;
+    bool same;
+
+    for (size_t i = 0; printable && i < url.length; i++)
+        printable = url.data[i] > ' ' && url.data[i] < 0x7f && url.data[i] != '#';
+    if (!printable)
+        return wps_fail(error, WPS_PROTOCOL, NULL, "malformed", "the link to the next page is not an absolute URL");
+    while (path.length < url.length - origin.length && path.data[path.length] != '?')
+        path.length++;
+    if (wps_path_has_dots(path)) /* behind a reverse proxy they could lead out of the service */
+        return wps_fail(error, WPS_PROTOCOL, NULL, "malformed", "the link to the next page has dot segments");
+    if (url.length > WPS_MAX_LINK)
+        return wps_fail(error, WPS_PROTOCOL, NULL, "too_large",
+                        "the link to the next page is longer than %d bytes", WPS_MAX_LINK);
+    same = !wps_base_parse(&base, origin, 0, "nextLink", &ignored) && base.url.length == service->origin
+           && memcmp(base.url.data, service->url.data, service->origin) == 0;
+    wps_base_free(&base);
+    if (!same)
+        return wps_fail(error, WPS_PROTOCOL, NULL, "foreign_link",
+                        "the link to the next page leads to another server; it was not followed");
+    wps_buffer_truncate(&request->url, service->origin);
+    wps_buffer_append(&request->url, url.data + origin.length, url.length - origin.length);
+    return derive_target(request, endpoint, error);
+}
