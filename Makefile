@@ -52,6 +52,15 @@ all: deps-build
 .PHONY: build
 build: $(CORE_SO) $(CURL_SO)
 
+# Parts of the core as the specs call them.
+NATIVE_SO := $(BUILD)/spec_native.so
+.PHONY: build-tested
+build-tested: build $(NATIVE_SO)
+
+$(NATIVE_SO): spec/native/native.c $(patsubst %,$(BUILD)/obj/core/%.o,json json_number bytes)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) $(SHARED) $(LDFLAGS) -o $@ $^
+
 $(CORE_SO): $(CORE:csrc/%=$(BUILD)/obj/%.o)
 	@mkdir -p $(@D)
 	$(CC) $(SHARED) $(LDFLAGS) $(CFLAGS) -o $@ $^ -lcrypto
@@ -77,7 +86,7 @@ BUILD_PACKAGES := gcc libc6-dev pkg-config libcurl4-openssl-dev libssl-dev \
 RUN_PACKAGES := $(if $(filter jit,$(LUA)),luajit2,lua$(LUA)) lua-cjson ca-certificates
 # the emulator, always on Lua 5.4
 EMULATOR_PACKAGES := lua5.4 lua-http lua-cqueues lua-luaossl lua-cjson lua-argparse
-TEST_PACKAGES := lua-busted lua-socket openssl tmux lua-readline lua-luv \
+TEST_PACKAGES := lua-busted lua-socket openssl tmux lua-readline lua-luv locales \
                  $(if $(filter 5.1,$(ABI)),nginx-light libnginx-mod-http-lua procps)
 LINT_PACKAGES := lua-check clang-tidy
 
@@ -112,7 +121,7 @@ test:
 	done; [ -z "$$failed" ] || { echo "The suite failed on Lua$$failed." >&2; exit 1; }
 .PHONY: test-one
 test-one: deps-test
-	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory build-tested
 	$(ENVIRONMENT) $(BUSTED)
 
 # What follows runs the interpreter as it is and leaves out the specs in which no C of ours runs: of the emulator, whose
@@ -125,7 +134,7 @@ CHECKED_BUSTED = $(LUA_BIN) spec/support/busted.lua --output=$(OUTPUT) $(CHECKED
 ASAN_FLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 ASAN_FILE := $(CURDIR)/$(BUILD)/asan
 test-asan: deps-test
-	@$(MAKE) --no-print-directory build FLAVOUR=asan CFLAGS="$(ASAN_FLAGS)"
+	@$(MAKE) --no-print-directory build-tested FLAVOUR=asan CFLAGS="$(ASAN_FLAGS)"
 	@$(MAKE) --no-print-directory run-asan FLAVOUR=asan
 .PHONY: run-asan
 run-asan:
@@ -137,7 +146,7 @@ run-asan:
 VALGRIND := valgrind --quiet --error-exitcode=9 --leak-check=full --show-leak-kinds=definite --trace-children=no
 test-valgrind: deps-test
 	@sh .ci/deps valgrind
-	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory build-tested
 	$(ENVIRONMENT) $(VALGRIND) $(CHECKED_BUSTED)
 
 RAW_CALLS := build/bench/raw_calls

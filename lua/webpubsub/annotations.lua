@@ -130,7 +130,8 @@
 ---@field retryable boolean
 ---@field status? integer  of a service error
 ---@field target? string  of a service error
----@field details? webpubsub.ErrorDetail[]  of a service error
+---@field details? webpubsub.ErrorDetail[]  of a service error, at most 100
+---@field omitted_details? integer  of a service error: how many more there were
 ---@field inner? table  of a service error: `code`, and `inner` again
 ---@field retry_after? number  seconds the service asked to wait
 ---@field response? webpubsub.Response  of a service error
