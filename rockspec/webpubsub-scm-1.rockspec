@@ -100,6 +100,7 @@ build = {
     ["webpubsub.operations"] = "lua/webpubsub/operations.lua",
     ["webpubsub.phases"] = "lua/webpubsub/phases.lua",
     ["webpubsub.policies"] = "lua/webpubsub/policies.lua",
+    ["webpubsub.printable"] = "lua/webpubsub/printable.lua",
     ["webpubsub.results"] = "lua/webpubsub/results.lua",
     ["webpubsub.scheduler"] = "lua/webpubsub/scheduler.lua",
     ["webpubsub.task"] = "lua/webpubsub/task.lua",

@@ -173,6 +173,8 @@ double wps_retry_after(struct wps_slice headers, double wall);
 /* The code of an error whose body has none: x-ms-error-code, the error of WWW-Authenticate, the status text. It
  * points into `headers`, to static text, or to `room`. */
 struct wps_slice wps_fallback_code(int status, struct wps_slice headers, char *room, size_t size);
+/* Writes why a body cannot be read: an encoding, charset or type that was not asked for, else the reader's problem. */
+void wps_body_complaint(struct wps_slice headers, const char *problem, char *text, size_t size);
 /* A parameter of the WWW-Authenticate header, such as "error"; absent where it has none. */
 struct wps_slice wps_challenge(struct wps_slice headers, const char *parameter);
 /* 401 with error="insufficient_claims": the decoded claims the next token must carry. False: no such challenge. */

@@ -99,8 +99,9 @@ void wpsL_register_json(lua_State *L); /* sets null and empty_array in the table
 
 /* ------------------------------------------------------------------ lua/decode.c */
 
-/* Pushes code, message, target, details and inner of an error body, as far as it has them: an empty table for none. */
-void wpsL_push_decoded_error(lua_State *L, struct wps_slice body);
+/* Pushes code, message, target, details and inner of an error body, as far as it has them: an empty table for none.
+ * Returns NULL, or what is wrong with the body. */
+const char *wpsL_push_decoded_error(lua_State *L, struct wps_slice body);
 /* Adds what the body of a success holds to the response on top of the stack; NULL, or why it does not hold it. */
 const char *wpsL_set_answer(lua_State *L, enum wps_result result, struct wps_slice body);
 

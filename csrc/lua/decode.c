@@ -225,7 +225,7 @@ static void take_title(lua_State *L)
     lua_setfield(L, -2, "title");
 }
 
-void wpsL_push_decoded_error(lua_State *L, struct wps_slice body)
+const char *wpsL_push_decoded_error(lua_State *L, struct wps_slice body)
 {
     struct decoding decoding = { .details = 0 };
     int base = lua_gettop(L);
@@ -239,13 +239,14 @@ void wpsL_push_decoded_error(lua_State *L, struct wps_slice body)
     if (!is_object || !wps_json_end(&decoding.reader)) {
         lua_settop(L, base);
         lua_newtable(L);
-        return;
+        return decoding.reader.problem ? decoding.reader.problem : "it is no object";
     }
     take_title(L);
     if (decoding.omitted) {
         lua_pushnumber(L, (lua_Number)decoding.omitted);
         lua_setfield(L, -2, "omitted_details");
     }
+    return wps_slice_is_utf8(body) ? NULL : "it is not UTF-8";
 }
 
 /* ------------------------------------------------------------------ answers */

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { MAX_ERROR_BODY = 64 * 1024 }; /* bytes */
+
 /* ------------------------------------------------------------------ tables */
 
 void wpsL_push_headers(lua_State *L, struct wps_slice block)
@@ -54,6 +56,20 @@ static void set_call(lua_State *L, const struct wps_call *call)
     lua_setfield(L, -2, "elapsed");
 }
 
+/* An error is kept and passed around, so of its body only so much is. */
+static void set_body(lua_State *L, const struct wps_call *call, bool is_error)
+{
+    const struct wps_buffer *body = &call->response.body;
+    bool cut = is_error && body->length > MAX_ERROR_BODY;
+
+    lua_pushlstring(L, wps_buffer_string(body), cut ? MAX_ERROR_BODY : body->length);
+    lua_setfield(L, -2, "body");
+    if (cut) {
+        lua_pushnumber(L, (lua_Number)body->length);
+        lua_setfield(L, -2, "body_bytes");
+    }
+}
+
 static void push_response(lua_State *L, const struct wps_call *call, bool is_error)
 {
     const struct wps_response *response = &call->response;
@@ -65,8 +81,7 @@ static void push_response(lua_State *L, const struct wps_call *call, bool is_err
     lua_pushstring(L, wps_status_text(response->status));
     lua_setfield(L, -2, "reason");
     set_slice(L, "raw_headers", headers); /* the Lua side makes `headers` of it when somebody asks */
-    lua_pushlstring(L, wps_buffer_string(&response->body), response->body.length);
-    lua_setfield(L, -2, "body");
+    set_body(L, call, is_error);
     lua_pushboolean(L, is_error);
     lua_setfield(L, -2, "is_error");
     set_call(L, call);
@@ -87,8 +102,28 @@ static void set_failure(lua_State *L, const struct wps_call *call)
     }
 }
 
-/* Code and message of a service error that has no body to take them from. */
-static void set_fallbacks(lua_State *L, const struct wps_call *call)
+static void append(lua_State *L, const char *text)
+{
+    lua_pushstring(L, text);
+    lua_concat(L, 2);
+}
+
+/* Adds to the message on top why the body did not say more. */
+static void add_complaint(lua_State *L, const struct wps_call *call, const char *problem)
+{
+    struct wps_slice headers = { call->response.headers.data, call->response.headers.length };
+    struct wps_slice body = { call->response.body.data, call->response.body.length };
+    char text[160];
+
+    if (problem && wps_slice_trim(body).length) {
+        wps_body_complaint(headers, problem, text, sizeof text);
+        append(L, "; its body is not the JSON it should be: ");
+        append(L, text);
+    }
+}
+
+/* Code and message of a service error, as far as there was no body to take them from. */
+static void set_fallbacks(lua_State *L, const struct wps_call *call, const char *problem)
 {
     struct wps_slice headers = { call->response.headers.data, call->response.headers.length };
     const char *note = call->error.message, *text = wps_status_text(call->response.status);
@@ -108,10 +143,10 @@ static void set_fallbacks(lua_State *L, const struct wps_call *call)
         else
             lua_pushfstring(L, "the service answered %d%s%s", call->response.status, *text ? " " : "", text);
     }
+    add_complaint(L, call, problem);
     if (*note) {
-        lua_pushliteral(L, "; ");
-        lua_pushstring(L, note);
-        lua_concat(L, 3);
+        append(L, "; ");
+        append(L, note);
     }
     lua_setfield(L, -2, "message");
 }
@@ -120,15 +155,12 @@ static void set_fallbacks(lua_State *L, const struct wps_call *call)
 static void push_service_error(lua_State *L, const struct wps_call *call, int response)
 {
     struct wps_slice body = { call->response.body.data, call->response.body.length };
-    int base = lua_gettop(L);
+    const char *problem = wpsL_push_decoded_error(L, body);
 
-    wpsL_push_decoded_error(L, body);
-    lua_insert(L, base + 1);
-    lua_settop(L, base + 1);
     lua_pushinteger(L, call->response.status);
     lua_setfield(L, -2, "status");
     set_failure(L, call);
-    set_fallbacks(L, call);
+    set_fallbacks(L, call, problem);
     lua_pushvalue(L, response);
     lua_setfield(L, -2, "response");
     luaL_setmetatable(L, WPS_ERROR);
@@ -145,10 +177,14 @@ static bool has_answer(const struct wps_call *call)
 }
 
 /* The response is on top of the stack. */
-static int refuse_answer(lua_State *L, const struct wps_call *call, const char *why)
+static int refuse_answer(lua_State *L, const struct wps_call *call, const char *problem)
 {
+    struct wps_slice headers = { call->response.headers.data, call->response.headers.length };
     int response = lua_gettop(L);
+    char why[160];
 
+    set_body(L, call, true);
+    wps_body_complaint(headers, problem, why, sizeof why);
     lua_pushnil(L);
     lua_createtable(L, 0, 10);
     set_failure(L, call);

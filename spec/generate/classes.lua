@@ -107,7 +107,8 @@ return [[
 ---@field status integer
 ---@field reason string
 ---@field headers table<string, string?>  in any case
----@field body string
+---@field body string  of an error at most 64 KiB
+---@field body_bytes? integer  of an error whose body is cut: how many bytes came
 ---@field is_error boolean
 ---@field error? webpubsub.Error  with no_throw
 ---@field operation string
@@ -117,7 +118,7 @@ return [[
 ---@field exists? boolean  of an operation that asks
 ---@field token? string  of `generate_client_token`
 
----@class webpubsub.Error  raised by every operation; prints as one line without secrets
+---@class webpubsub.Error  raised by every operation; prints as one or two lines without secrets
 ---@field kind "argument"|"credential"|"transport"|"timeout"|"cancelled"|"protocol"|"service"
 ---@field code string
 ---@field message string
