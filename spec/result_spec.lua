@@ -279,8 +279,8 @@ describe("an error", function()
 
   it("prints its cause on a second line", function()
     local err = error_of(WRAPPED)
-    assert.are.equal("webpubsub: add_user_to_group: Two are wrong (400 BadArgument, 1 attempt, request " .. err.request_id
-      .. ")\n  because: Inner; Innermost; a: first; second", tostring(err))
+    assert.are.equal("webpubsub: add_user_to_group: Two are wrong (400 BadArgument, 1 attempt, request "
+      .. err.request_id .. ")\n  because: Inner; Innermost; a: first; second", tostring(err))
     assert.is_truthy(tostring(error_of(PROBLEM)):find("\n  because: filter: at 14; filter: at 15", 1, true))
     local many = error_of('{"errors":{"a":[' .. ('"x",'):rep(149) .. '"x"]}}')
     assert.are.equal("a: x; a: x; a: x; 147 more", tostring(many):match("because: (.*)"))
@@ -403,7 +403,8 @@ describe("the answer to generate_client_token", function()
   end)
 
   it("that is none says why", function()
-    for body, why in pairs({ ["{}"] = "it has no token", ["[]"] = "it is no object", ['{"token":"a'] = "it ends too early",
+    for body, why in pairs({ ["{}"] = "it has no token", ["[]"] = "it is no object",
+      ['{"token":"a'] = "it ends too early",
       ['{"token":"a","token":"a"}'] = "a name is there twice", ['{"token":"\255"}'] = "a string is not UTF-8" }) do
       local message = select(2, token_of(body)).message
       assert.is_truthy(message:find(": " .. why, 1, true), message)

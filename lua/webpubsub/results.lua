@@ -1,5 +1,7 @@
 --- How responses, headers and errors behave and print. Their tables are made by the C side.
 
+local pairs, rawget, type, min, concat, sort = pairs, rawget, type, math.min, table.concat, table.sort
+
 local core = require "webpubsub.core"
 local printable = require "webpubsub.printable"
 
@@ -18,8 +20,8 @@ end
 core.headers_type.__tostring = function(headers)
   local lines = {}
   for name, value in pairs(headers) do lines[#lines + 1] = printable(name .. ": " .. value, MAX_PRINTED) end
-  table.sort(lines)
-  return table.concat(lines, "\n")
+  sort(lines)
+  return concat(lines, "\n")
 end
 
 -- Few callers look at the headers, so they are parsed for those who do.
@@ -44,14 +46,14 @@ local function cause_of(err)
     inner = inner.inner
   end
   local details = err.details or {}
-  for index = 1, math.min(#details, MAX_CAUSES) do
+  for index = 1, min(#details, MAX_CAUSES) do
     local detail = details[index]
     local said = detail.message or detail.code
     if said then causes[#causes + 1] = detail.target and detail.target .. ": " .. said or said end
   end
   local more = #details - MAX_CAUSES + (err.omitted_details or 0)
   if more > 0 then causes[#causes + 1] = ("%d more"):format(more) end
-  return #causes > 0 and table.concat(causes, "; ") or nil
+  return #causes > 0 and concat(causes, "; ") or nil
 end
 
 -- At most two lines: what it is, and what else the service told about it.
@@ -60,7 +62,7 @@ core.error_type.__tostring = function(err)
   if err.attempts and err.attempts > 0 then facts[#facts + 1] = count(err.attempts, "attempt") end
   if err.request_id then facts[#facts + 1] = "request " .. err.request_id end
   local text = ("webpubsub: %s%s (%s)"):format(err.operation and err.operation .. ": " or "",
-    printable(err.message or "", MAX_PRINTED), printable(table.concat(facts, ", "), MAX_PRINTED))
+    printable(err.message or "", MAX_PRINTED), printable(concat(facts, ", "), MAX_PRINTED))
   local cause = cause_of(err)
   return cause and text .. "\n  because: " .. printable(cause, MAX_PRINTED) or text
 end
