@@ -104,6 +104,7 @@ build = {
     ["webpubsub.results"] = "lua/webpubsub/results.lua",
     ["webpubsub.scheduler"] = "lua/webpubsub/scheduler.lua",
     ["webpubsub.task"] = "lua/webpubsub/task.lua",
+    ["webpubsub.text_errors"] = "lua/webpubsub/text_errors.lua",
     ["webpubsub.timers"] = "lua/webpubsub/timers.lua",
     ["webpubsub.transport.curl"] = "lua/webpubsub/transport/curl.lua",
     ["webpubsub.transport.custom"] = "lua/webpubsub/transport/custom.lua",
