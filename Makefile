@@ -59,7 +59,7 @@ build-tested: build $(NATIVE_SO)
 
 $(NATIVE_SO): spec/native/native.c $(patsubst %,$(BUILD)/obj/core/%.o,json json_number bytes)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) $(SHARED) $(LDFLAGS) -o $@ $^
+	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) $(SHARED) $(LDFLAGS) -o $@ $^ -lcrypto
 
 $(CORE_SO): $(CORE:csrc/%=$(BUILD)/obj/%.o)
 	@mkdir -p $(@D)

@@ -1,8 +1,8 @@
-/* jwt.c - HS256 tokens (RFC 7515, RFC 7519). */
+/* jwt.c - HS256 tokens (RFC 7515, RFC 7519). OpenSSL's queue of errors is its host's: what we add is taken away again. */
 #include "core/json.h"
 #include "core/service.h"
 
-#include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
 
@@ -46,23 +46,39 @@ void wps_base64url(struct wps_buffer *buffer, const void *data, size_t length)
 
 /* ------------------------------------------------------------------ signer */
 
-enum wps_kind wps_signer_set(struct wps_signer *signer, struct wps_slice key, struct wps_error *error)
+/* An HMAC that holds the key, or NULL. */
+static EVP_MAC_CTX *keyed_mac(struct wps_slice key)
 {
     char digest[] = "SHA256";
     OSSL_PARAM parameters[] = { OSSL_PARAM_construct_utf8_string("digest", digest, 0), OSSL_PARAM_construct_end() };
-    EVP_MAC *algorithm;
-    EVP_MAC_CTX *mac = NULL;
+    EVP_MAC *algorithm = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    EVP_MAC_CTX *mac = algorithm ? EVP_MAC_CTX_new(algorithm) : NULL;
+
+    EVP_MAC_free(algorithm);
+    if (mac && !EVP_MAC_init(mac, (const unsigned char *)key.data, key.length, parameters)) {
+        EVP_MAC_CTX_free(mac);
+        mac = NULL;
+    }
+    return mac;
+}
+
+enum wps_kind wps_signer_set(struct wps_signer *signer, struct wps_slice key, struct wps_error *error)
+{
+    EVP_MAC_CTX *mac;
+    bool no_memory;
 
     if (!key.length)
         return wps_fail(error, WPS_ARGUMENT, "key", "empty", "key is empty; expected the AccessKey of the service");
-    algorithm = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    if (algorithm)
-        mac = EVP_MAC_CTX_new(algorithm);
-    EVP_MAC_free(algorithm);
-    if (!mac || !EVP_MAC_init(mac, (const unsigned char *)key.data, key.length, parameters)) {
-        EVP_MAC_CTX_free(mac);
+    ERR_set_mark();
+    mac = keyed_mac(key);
+    no_memory = !mac && ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE;
+    ERR_pop_to_mark();
+    if (no_memory)
         return wps_fail(error, WPS_NO_MEMORY, NULL, "memory", "not enough memory");
-    }
+    if (!mac)
+        return wps_fail(error, WPS_CREDENTIAL, NULL, "signing",
+                        "OpenSSL refuses HMAC-SHA256 with this key; its configuration (openssl.cnf) must have a provider "
+                        "that allows it, such as default");
     wps_signer_free(signer);
     signer->mac = mac;
     return WPS_OK;
@@ -81,10 +97,23 @@ void wps_signer_free(struct wps_signer *signer)
 
 /* ------------------------------------------------------------------ tokens */
 
+/* Writes the HMAC_LENGTH bytes of the HMAC; a NULL key starts over with the one that is set. */
+static bool sign(EVP_MAC_CTX *mac, struct wps_slice text, unsigned char *hmac)
+{
+    size_t length = 0;
+    bool good;
+
+    ERR_set_mark();
+    good = EVP_MAC_init(mac, NULL, 0, NULL) && EVP_MAC_update(mac, (const unsigned char *)text.data, text.length)
+           && EVP_MAC_final(mac, hmac, &length, HMAC_LENGTH) && length == HMAC_LENGTH;
+    ERR_pop_to_mark();
+    return good;
+}
+
 enum wps_kind wps_jwt_sign(struct wps_signer *signer, struct wps_slice claims, struct wps_buffer *token,
                            struct wps_error *error)
 {
-    size_t start = token->length, length = 0;
+    size_t start = token->length;
     unsigned char hmac[HMAC_LENGTH];
 
     if (!signer->mac)
@@ -92,13 +121,12 @@ enum wps_kind wps_jwt_sign(struct wps_signer *signer, struct wps_slice claims, s
     wps_buffer_text(token, token_header);
     wps_base64url(token, claims.data, claims.length);
     if (!token->failed) {
-        /* a NULL key starts over with the one that is set */
-        if (!EVP_MAC_init(signer->mac, NULL, 0, NULL)
-            || !EVP_MAC_update(signer->mac, (const unsigned char *)token->data + start, token->length - start)
-            || !EVP_MAC_final(signer->mac, hmac, &length, sizeof hmac))
+        struct wps_slice text = { token->data + start, token->length - start };
+
+        if (!sign(signer->mac, text, hmac))
             return wps_fail(error, WPS_CREDENTIAL, NULL, "signing", "OpenSSL could not sign the token");
         wps_buffer_text(token, ".");
-        wps_base64url(token, hmac, length);
+        wps_base64url(token, hmac, sizeof hmac);
     }
     return wps_buffer_check(token, error, "the token");
 }

@@ -31,6 +31,7 @@ struct wps_random {
     unsigned char bytes[512];
 };
 
+bool wps_random_fetch(void *out, size_t length); /* as the next one, from OpenSSL itself */
 bool wps_random_take(struct wps_random *random, void *out, size_t length); /* false: OpenSSL has none */
 /* A random UUID (RFC 9562, version 4) and a NUL. */
 bool wps_random_uuid(struct wps_random *random, char text[WPS_UUID_LENGTH + 1]);

@@ -1,7 +1,6 @@
 /* lua/core.c - require "webpubsub.core": the operations table, tokens, and the pieces that stand by themselves. */
 #include "lua/bindings.h"
 
-#include <openssl/rand.h>
 #include <time.h>
 
 /* ------------------------------------------------------------------ operations() */
@@ -129,7 +128,7 @@ static int core_random(lua_State *L)
 {
     uint32_t bits = 0;
 
-    if (RAND_bytes((unsigned char *)&bits, sizeof bits) != 1)
+    if (!wps_random_fetch(&bits, sizeof bits))
         return luaL_error(L, "OpenSSL has no random bytes");
     lua_pushnumber(L, (lua_Number)bits / 4294967296.0);
     return 1;

@@ -3,6 +3,7 @@
 #include "lua/compat.h"
 
 #include <locale.h>
+#include <openssl/err.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -175,6 +176,26 @@ static int native_decimal_point(lua_State *L)
     return 1;
 }
 
+/* put_openssl_error(): as a host may have left one. take_openssl_errors(): their reasons, oldest first; none are left. */
+static int native_put_openssl_error(lua_State *L)
+{
+    (void)L;
+    ERR_raise(ERR_LIB_USER, 123);
+    return 0;
+}
+
+static int native_take_openssl_errors(lua_State *L)
+{
+    unsigned long code = ERR_get_error();
+
+    lua_newtable(L);
+    for (int i = 1; code; i++, code = ERR_get_error()) {
+        lua_pushinteger(L, (lua_Integer)ERR_GET_REASON(code));
+        lua_rawseti(L, -2, i);
+    }
+    return 1;
+}
+
 int luaopen_spec_native(lua_State *L);
 
 __attribute__((visibility("default"))) int luaopen_spec_native(lua_State *L)
@@ -184,6 +205,8 @@ __attribute__((visibility("default"))) int luaopen_spec_native(lua_State *L)
         { "integer", native_integer }, { "number", native_number },   { "bits", native_bits },
         { "light", native_light },     { "strtod", native_strtod },
         { "decimal_point", native_decimal_point },
+        { "put_openssl_error", native_put_openssl_error },
+        { "take_openssl_errors", native_take_openssl_errors },
         { NULL, NULL },
     };
 
