@@ -24,14 +24,14 @@ void wps_request_free(struct wps_request *request)
 
 /* ------------------------------------------------------------------ what a value may be */
 
-/* A segment that a URL parser on the way may fold away would turn a call for one user into one for the whole hub;
- * escaping its dots does not help, for parsers fold %2E as well. */
+/* A segment that something on the way may fold away would turn a call for one user into one for the whole hub. Escaping
+ * does not help: parsers fold %2E as well, and a gateway that decodes %2F makes several segments of one. */
 static enum wps_kind check_segment(struct wps_slice value, const char *name, struct wps_error *error)
 {
-    if (value.length <= 2 && (value.data[0] == '.' && value.data[value.length - 1] == '.'))
+    if (wps_path_has_dots(value))
         return wps_fail(error, WPS_ARGUMENT, name, "invalid",
-                        "%s must not be \"%.*s\": in a URL that means another resource", name, (int)value.length,
-                        value.data);
+                        "%s must not be or contain a dot segment (\".\" or \"..\", also between / \\ ; ? # or escaped): "
+                        "what decodes the URL on the way would make another resource of it", name);
     if (wps_slice_has_control(value))
         return wps_fail(error, WPS_ARGUMENT, name, "invalid", "%s must not have control bytes", name);
     return WPS_OK;
@@ -326,7 +326,8 @@ enum wps_kind wps_request_follow(struct wps_request *request, const struct wps_e
     while (path.length < url.length - origin.length && path.data[path.length] != '?')
         path.length++;
     if (wps_path_has_dots(path)) /* behind a reverse proxy they could lead out of the service */
-        return wps_fail(error, WPS_PROTOCOL, NULL, "malformed", "the link to the next page has dot segments");
+        return wps_fail(error, WPS_PROTOCOL, NULL, "malformed",
+                        "the link to the next page has dot segments, plain or escaped");
     if (url.length > WPS_MAX_LINK)
         return wps_fail(error, WPS_PROTOCOL, NULL, "too_large",
                         "the link to the next page is longer than %d bytes", WPS_MAX_LINK);

@@ -27,7 +27,7 @@ enum wps_kind wps_base_parse(struct wps_base *base, struct wps_slice text, int p
 void wps_base_free(struct wps_base *base);
 /* Length of "https://host[:port]" in an absolute URL; 0 where it has no path after that. */
 size_t wps_origin_length(struct wps_slice url);
-/* Has it a segment of dots, plain or escaped, which a URL parser on the way could fold away? */
+/* Has it a dot segment ("." or ".."), as it is or decoded once or twice, which something on the way could fold away? */
 bool wps_path_has_dots(struct wps_slice path);
 
 struct wps_connection_string {
@@ -48,7 +48,7 @@ enum wps_kind wps_hub_check(struct wps_slice hub, struct wps_error *error);
 #define WPS_API_VERSION "2024-12-01"
 
 enum wps_type {
-    WPS_ID,      /* names a user or connection: not empty; in a path not ".", ".." and without control bytes */
+    WPS_ID,      /* names a user or connection: not empty; in a path without dot segments and control bytes */
     WPS_GROUP,   /* 1-1024 characters, not all white space; in a path an id's rules apply as well */
     WPS_TEXT,    /* any UTF-8 */
     WPS_INTEGER, /* within minimum..maximum */
