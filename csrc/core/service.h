@@ -75,7 +75,7 @@ struct wps_parameter {
 
 enum wps_result {
     WPS_RESULT_NONE,
-    WPS_RESULT_EXISTS, /* 404 is the answer "no", every other failure an error */
+    WPS_RESULT_EXISTS, /* 404 is the answer "no", where no code says otherwise; every other failure is an error */
     WPS_RESULT_TOKEN,  /* {"token": "..."} */
     WPS_RESULT_LIST    /* {"value": [...], "nextLink": "..."?} */
 };
@@ -224,6 +224,8 @@ struct wps_call {
     bool challenged;    /* a claims challenge was answered already */
     struct wps_buffer claims; /* JSON the next token must carry */
 
+    int64_t owner; /* the process that prepared it, as the bindings number it */
+
     /* the request as the retry finds it again, whatever an attempt's policies did */
     struct wps_buffer base_headers;
     size_t base_url, base_target;
@@ -241,6 +243,8 @@ enum wps_step wps_call_response(struct wps_call *call, double now, double wall, 
 enum wps_step wps_call_failure(struct wps_call *call, double now, double random, enum wps_kind kind, const char *code,
                                const char *message);
 enum wps_step wps_call_resume(struct wps_call *call, double now);
+/* In a child process: ends a call that its parent prepared, and will send. */
+enum wps_step wps_call_disown(struct wps_call *call, double now);
 void wps_call_free(struct wps_call *call);
 /* Makes it all zero again but for its buffers' memory. */
 void wps_call_recycle(struct wps_call *call);

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 void wpsL_push_classes(lua_State *L)
 {
@@ -409,6 +410,7 @@ static int client_prepare(lua_State *L)
     }
     check_known(L, operation);
     call = reuse_or_push_call(L);
+    call->owner = getpid();
     call->limits = client->limits;
     wps_request_begin(&call->request, operation);
     wps_buffer_append(&call->request.headers, client->headers.data, client->headers.length);
