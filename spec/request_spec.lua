@@ -72,12 +72,12 @@ end)
 -- Ids with a segment that something on the way can fold away: as they are, escaped, and escaped twice.
 local DOTS = {
   ".", "..", "../", "./", "/..", "../groups/vip", "a/..", "a/./b", "a\\..", "..\\b", "..;", "..;/x", "a;..", "..;a=1/b",
-  "..?", "..#x", "../\t", "%2e", "%2E%2e", ".%2e", "%2e%2e/", "..%2f", "..%2Fgroups%2Fvip", "a%2f..", "..%5c", "a%5C..%5Cb",
-  "..%3b", "..%3B/x", "..%00", "..%3f", ".%09.", "%252e%252e", "..%252f", "..%255C", "..%253b", "a%252f%252e%252E",
+  "..?", "..#x", "../\t", "%2e", "%2E%2e", ".%2e", "%2e%2e/", "..%2f", "..%2Fgroups%2Fvip", "a%2f..", "..%5c",
+  "a%5C..%5Cb", "..%3b", "..%3B/x", "..%00", "..%3f", ".%09.", "%252e%252e", "..%252f", "..%255C", "..%253b", "a%252f%252e%252E",
   "%2%65", "%25%32%65", "..%2500x", "https://../x",
 }
-local NO_DOTS = { "...", ".a", "a.", "a..b", "a/...", "https://id.example//a.b/?c=.d#e", "%2e%2ea", "..%25", "%252", "%", "%2",
-  "100%2fx", "%25252e", "\239\188\142\239\188\142/x", "a;b.c", "..x/x..", ".. " }
+local NO_DOTS = { "...", ".a", "a.", "a..b", "a/...", "https://id.example//a.b/?c=.d#e", "%2e%2ea", "..%25", "%252", "%",
+  "%2", "100%2fx", "%25252e", "\239\188\142\239\188\142/x", "a;b.c", "..x/x..", ".. " }
 
 describe("dot segments", function()
   each_parameter(function(operation, parameter)
