@@ -67,10 +67,10 @@ describe("close_user_connections", function()
   it("takes hundreds of excluded connections, each for itself", function()
     connect({ { user = "alice" }, { user = "alice" }, { user = "alice" } })
     local excluded = {}
-    for i = 1, 500 do excluded[i] = ("%032x"):format(i) end
-    excluded[250] = sockets.ids[2]
-    excluded[251] = " " .. sockets.ids[1] -- exact, so not his
-    excluded[252] = sockets.ids[1] .. "," .. sockets.ids[3]
+    for i = 1, 200 do excluded[i] = ("%032x"):format(i) end
+    excluded[150] = sockets.ids[2]
+    excluded[151] = " " .. sockets.ids[1] -- exact, so not his
+    excluded[152] = sockets.ids[1] .. "," .. sockets.ids[3]
     client:close_user_connections({ user = "alice", excluded = excluded })
     assert_closed(1)
     assert_closed(3)

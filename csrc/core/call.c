@@ -14,6 +14,7 @@
 #include <string.h>
 
 const struct wps_limits wps_default_limits = {
+    .url_bytes = 12 * 1024, /* documented for Azure SignalR, with 16 KiB of headers */
     .timeout = 60,
     .attempt_timeout = 15,
     /* the vendor's .NET client: 3 retries after 0.8, 1.6 and 3.2 s, 20 % more or less, of these statuses */
@@ -81,7 +82,8 @@ static enum wps_step send_attempt(struct wps_call *call, double now)
 {
     double left = time_left(call, now);
 
-    if (wps_buffer_check(&call->request.headers, &call->error, "headers"))
+    if (wps_buffer_check(&call->request.headers, &call->error, "headers")
+        || wps_request_check_size(&call->request, call->limits.url_bytes, 0, &call->error))
         return done(call, now);
     if (left <= 0)
         return deadline_passed(call, now);

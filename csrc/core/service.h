@@ -116,6 +116,8 @@ void wps_signer_free(struct wps_signer *signer);
 /* Appends the compact HS256 token over a claims object that is JSON already. */
 enum wps_kind wps_jwt_sign(struct wps_signer *signer, struct wps_slice claims, struct wps_buffer *token,
                            struct wps_error *error);
+/* How long wps_jwt_sign_request() will make the token for an audience that needs no escapes. */
+size_t wps_jwt_request_length(size_t audience_length);
 /* Appends the token for one request: aud, iat, exp and nothing else. */
 enum wps_kind wps_jwt_sign_request(struct wps_signer *signer, struct wps_slice audience, int64_t now,
                                    struct wps_buffer *token, struct wps_error *error);
@@ -123,7 +125,7 @@ enum wps_kind wps_jwt_sign_request(struct wps_signer *signer, struct wps_slice a
 /* ------------------------------------------------------------------ request */
 
 enum { WPS_MAX_BODY = 1024 * 1024 }; /* bytes; the service's limit for a message */
-enum { WPS_MAX_LINK = 32 * 1024 };   /* bytes of a link to the next page */
+enum { WPS_MAX_BUILT = 1024 * 1024 }; /* bytes of a URL while it is built, so that an error can say how long it is */
 
 struct wps_request {
     const struct wps_operation *operation;
@@ -139,6 +141,7 @@ struct wps_request {
     const char *content_type;
     bool body_is_object; /* JSON that wps_request_finish() closes */
     unsigned given; /* bit i: parameters[i] has a value */
+    size_t bytes[WPS_MAX_PARAMETERS]; /* of the URL, for each parameter */
 };
 
 void wps_request_begin(struct wps_request *request, const struct wps_operation *operation);
@@ -148,12 +151,17 @@ enum wps_kind wps_request_text(struct wps_request *request, int parameter, int i
 enum wps_kind wps_request_integer(struct wps_request *request, int parameter, int64_t value, struct wps_error *error);
 enum wps_kind wps_request_finish(struct wps_request *request, const struct wps_endpoint *endpoint,
                                  struct wps_slice hub, struct wps_error *error);
-/* Adds `&name=value` to URL and target. */
+/* Adds `&name=value` to URL and target, unless that makes the URL longer than `maximum`. */
 enum wps_kind wps_request_add_query(struct wps_request *request, struct wps_slice name, struct wps_slice value,
-                                    struct wps_error *error);
-/* Points a finished request at the next page: an absolute URL, which must lead to the same service. */
+                                    size_t maximum, struct wps_error *error);
+/* Points a finished request at the next page: an absolute URL of at most `maximum` bytes, which must lead to the same
+ * service. */
 enum wps_kind wps_request_follow(struct wps_request *request, const struct wps_endpoint *endpoint,
-                                   struct wps_slice url, struct wps_error *error);
+                                 struct wps_slice url, size_t maximum, struct wps_error *error);
+/* Refuses a URL of more than `maximum` bytes, and headers of a third more than that: a token repeats its URL as base64.
+ * `token_bytes` are still to come. */
+enum wps_kind wps_request_check_size(const struct wps_request *request, size_t maximum, size_t token_bytes,
+                                     struct wps_error *error);
 void wps_request_free(struct wps_request *request);
 
 /* ------------------------------------------------------------------ response */
@@ -189,6 +197,7 @@ struct wps_retry {
 };
 
 struct wps_limits {
+    size_t url_bytes;       /* of a request, see wps_request_check_size() */
     double timeout;         /* seconds for the whole call, waits included */
     double attempt_timeout; /* seconds for one exchange */
     struct wps_retry retry;

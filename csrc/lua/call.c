@@ -241,7 +241,7 @@ static int call_follow(lua_State *L)
 
     if (call->attempt)
         return luaL_error(L, "follow() must come before begin()");
-    wps_request_follow(&call->request, &anchored_client(L, 1)->endpoint, url, &error);
+    wps_request_follow(&call->request, &anchored_client(L, 1)->endpoint, url, call->limits.url_bytes, &error);
     wpsL_check(L, error.kind, &error, call->request.operation->name);
     return 0;
 }
@@ -347,7 +347,7 @@ static int call_add_query(lua_State *L)
         wps_fail(&error, WPS_ARGUMENT, "policies", "invalid",
                  "the URL cannot change in before_send: it is signed already; use per_call or per_attempt");
     else
-        wps_request_add_query(&call->request, name, value, &error);
+        wps_request_add_query(&call->request, name, value, call->limits.url_bytes, &error);
     wpsL_check(L, error.kind, &error, operation);
     return 0;
 }
