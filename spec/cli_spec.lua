@@ -215,7 +215,7 @@ describe("a wrong command line", function()
     { "close-user-connections a b", "too many arguments (see webpubsub help close-user-connections)" },
     { "close-user-connections a --exclude c", "did you mean '--excluded'?" },
     { "close-user-connections ''", "user must not be empty; expected the user's id" },
-    { "close-user-connections ..", 'user must not be ".."' },
+    { "close-user-connections ..", "user must not be or contain a dot segment" },
     { "close-all-connections x --users-from f", "too many arguments" },
     { "send-to-user alice", "content is missing" },
     { "send-to-user alice --content a --json-content 1", "can not be used together" },
