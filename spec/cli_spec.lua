@@ -125,13 +125,13 @@ describe("a call", function()
     end)
   end
 
-  it("that the service refuses is one line on standard error and exit code 1", function()
+  it("that the service refuses is one line on standard error and exit code 4", function()
     local result = run({ "add-connection-to-group", "news", "c1" })
-    assert.are.same({ 1, "" }, { result.code, result.stdout })
+    assert.are.same({ 4, "" }, { result.code, result.stdout })
     assert.are.equal("webpubsub: add_connection_to_group: Connection `c1` is not found. "
       .. "(404 Error.Connection.NotExisted, 1 attempt, request R)", complaint(result))
     result = run({ "add-user-to-group", "alice", "news" })
-    assert.are.same({ 1, "" }, { result.code, result.stdout })
+    assert.are.same({ 4, "" }, { result.code, result.stdout })
     assert.are.equal("webpubsub: add_user_to_group: User `alice` is not found. "
       .. "(404 Warning.User.NotExisted, 1 attempt, request R)", complaint(result))
   end)
@@ -193,7 +193,7 @@ describe("--json", function()
 
   it("prints errors as documents on standard error", function()
     local refused = run({ "add-connection-to-group", "news", "c1", "--json" })
-    assert.are.same({ 1, "" }, { refused.code, refused.stdout })
+    assert.are.same({ 4, "" }, { refused.code, refused.stdout })
     local err = cjson.decode(refused.stderr:match("^([^\n]+)\n$")).error
     assert.are.same({ "service", "Error.Connection.NotExisted", 404, "Connection", "Connection `c1` is not found.",
       "add_connection_to_group", 1, false }, { err.kind, err.code, err.status, err.target, err.message, err.operation,
@@ -217,7 +217,7 @@ describe("a wrong command line", function()
     { "close-user-connections ''", "user must not be empty; expected the user's id" },
     { "close-user-connections ..", 'user must not be ".."' },
     { "close-all-connections x --users-from f", "too many arguments" },
-    { "send-to-user alice", "content is missing" },
+    { "send-to-user alice", "missing argument 'content' (or --content) (see webpubsub" },
     { "send-to-user alice --content a --json-content 1", "can not be used together" },
     { "send-to-user alice --content a --ttl 301", "ttl must be from 0 to 300; it is 301" },
     { "send-to-user alice --content a --ttl 1.5", '--ttl takes a whole number, not "1.5"' },
@@ -242,7 +242,7 @@ describe("a wrong command line", function()
     { "help clse-connection", "unknown command 'clse-connection'; did you mean 'close-connection'?" },
     { "help close_conection", "unknown command 'close_conection'; did you mean 'close-connection'?" },
     { "help clos", "unknown command 'clos'" },
-    { "--endpoint " .. NO_SUCH_PORT .. " user-exists alice", "endpoint needs either key or credential beside it" },
+    { "--endpoint " .. NO_SUCH_PORT .. " user-exists alice", "--endpoint needs a key: give --key-file" },
     { "--endpoint http://example.com --key k user-exists alice", "plain http:// to another machine" },
     { "--ca-file /nowhere user-exists alice", "/nowhere" },
   }
@@ -266,7 +266,7 @@ describe("the service to call", function()
 
   it("must be told, and the hub too", function()
     assert.are.equal("webpubsub: there is no service to call: set WebPubSubConnectionString in the environment, or "
-      .. "give --connection-string, or --endpoint with --key", outcome("user-exists alice", NOTHING))
+      .. "give --connection-string-file, or --endpoint with --key-file", outcome("user-exists alice", NOTHING))
     assert.are.equal("webpubsub: there is no hub: give --hub, or set WebPubSubHub in the environment",
       outcome("user-exists alice", { WebPubSubHub = false }))
   end)
@@ -353,11 +353,15 @@ describe("help", function()
   end)
 
   it("tells about every command", function()
-    for name in run({ "--help" }).stdout:match("\nCommands:\n(.-)\n\n"):gmatch("\n?   (%l[%l-]+) +%u") do
+    local commands = run({ "--help" }).stdout:match("\n(Close:\n.*)\nThe environment")
+    local count = 0
+    for name in commands:gmatch("\n   (%l[%l-]+) +%u") do
+      count = count + 1
       local result = run({ "help", name })
       assert.are.same({ 0, "" }, { result.code, result.stderr })
       assert.is_truthy(result.stdout:find("Usage: webpubsub " .. name, 1, true), name)
     end
+    assert.is_true(count > #core.operations())
   end)
 end)
 
@@ -367,7 +371,7 @@ describe("output that cannot be written", function()
     local words = { "sh", "-c", '"$@" >/dev/full', "sh" }
     for _, word in ipairs(argv) do words[#words + 1] = word end
     local result = process.run(words, { env = program.environment() })
-    assert.are.same({ 3, "webpubsub: the output cannot be written: No space left on device\n" },
+    assert.are.same({ 5, "webpubsub: the output cannot be written: No space left on device\n" },
       { result.code, result.stderr })
   end)
 end)
