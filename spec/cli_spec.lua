@@ -69,6 +69,29 @@ describe("the commands", function()
     assert.are.same({ "alice", { "c1", "c2" }, "bye" }, { parsed.user, parsed.excluded, parsed.reason })
   end)
 
+  it("take whatever an operation must have in order, or as an option", function()
+    -- words, parameters
+    local same = {
+      { { "send-to-user", "alice", "hello" }, { user = "alice", content = "hello" } },
+      { { "send-to-user", "alice", "--content", "hello" }, { user = "alice", content = "hello" } },
+      { { "send-to-user", "--content", "hello", "--", "-alice" }, { user = "-alice", content = "hello" } },
+      { { "send-to-user", "--users-from", "f", "hello" }, { content = "hello" } },
+      { { "send-to-all", "-" }, { content = "-" } },
+      { { "send-to-all", "" }, { content = "" } },
+      { { "send-to-all", "--json-content", "[]" }, { json_content = "[]" } },
+      { { "revoke-permission", "sendToGroup", "c", "g" },
+        { permission = "sendToGroup", connection = "c", target_name = "g" } },
+      { { "revoke-permission", "--target-name", "g", "sendToGroup", "c" },
+        { permission = "sendToGroup", connection = "c", target_name = "g" } },
+      { { "add-connections-to-groups", "a", "b", "--filter", "f" }, { groups = { "a", "b" }, filter = "f" } },
+      { { "add-connections-to-groups", "--group", "a", "--group", "b" }, { groups = { "a", "b" } } },
+    }
+    for _, case in ipairs(same) do
+      local parsed = assert(arguments.parse(case[1], os.getenv))
+      for name, value in pairs(case[2]) do assert.are.same(value, parsed[name], table.concat(case[1], " ")) end
+    end
+  end)
+
   it("leave out the parameter that comes from a list", function()
     local parsed = arguments.parse({ "add-user-to-group", "news", "--users-from", "file" })
     assert.are.same({ "news", "user", "file" }, { parsed.group, parsed.listed.name, parsed.list })
@@ -213,23 +236,44 @@ describe("a wrong command line", function()
     { "close-user-conections x", "did you mean 'close-user-connections'? (see webpubsub --help)" },
     { "close-user-connections", "missing argument 'user' (see webpubsub help close-user-connections)" },
     { "close-user-connections a b", "too many arguments (see webpubsub help close-user-connections)" },
+    { "send-to-user alice hello --content hello", "too many arguments: the content comes from --content (see" },
+    { "send-to-user alice hello --content-file f", "too many arguments: the content comes from --content-file (see" },
+    { "send-to-user alice hello there", "too many arguments (see webpubsub help send-to-user)" },
+    { "add-connections-to-groups", "missing argument 'groups' (or --group) (see" },
+    { "add-connections-to-groups a --group b", "too many arguments: the groups come from --group (see" },
+    { "revoke-permission sendToGroup c", "missing argument 'target_name' (or --target-name) (see" },
     { "close-user-connections a --exclude c", "did you mean '--excluded'?" },
     { "close-user-connections ''", "user must not be empty; expected the user's id" },
     { "close-user-connections ..", 'user must not be ".."' },
     { "close-all-connections x --users-from f", "too many arguments" },
     { "send-to-user alice", "missing argument 'content' (or --content) (see webpubsub" },
     { "send-to-user alice --content a --json-content 1", "can not be used together" },
-    { "send-to-user alice --content a --ttl 301", "ttl must be from 0 to 300; it is 301" },
+    { "send-to-user alice --content a --ttl 301", "--ttl must be from 0 to 300; it is 301" },
     { "send-to-user alice --content a --ttl 1.5", '--ttl takes a whole number, not "1.5"' },
     { "send-to-user alice --content a --ttl=", '--ttl takes a whole number, not ""' },
     { "send-to-user alice --json-content '{'", "the content is not JSON: " },
     { "send-to-user alice --content-file /nowhere", "/nowhere: No such file or directory" },
     { "send-to-user alice --content-file /", "/: Is a directory" },
     { "send-to-all --content a --timeout soon", '--timeout takes a number of seconds, not "soon"' },
-    { "send-to-all --content a --timeout 0", "timeout must be from 0.001 to 86400; it is 0" },
+    { "send-to-all --content a --timeout 0", "--timeout must be from 0.001 to 86400; it is 0" },
     { "send-to-all --content a --retries -1", "unknown option '-1'" },
     { "send-to-all --content a --header x", '--header must be "Name: value"; it is "x"' },
-    { "send-to-all --content a --header 'Host: x'", "header Host cannot be set" },
+    { "send-to-all --content a --header 'Host: x'", "--header Host cannot be set" },
+    { "send-to-all a --content-type text/html", "--content-type must be " },
+    { "list-connections-in-group g --page-size 0", "--page-size must be from 1 to 200; it is 0" },
+    { "grant-permission sendToGroup c --target-name ''", "--target-name must not be empty" },
+    { "generate-client-token --user ''", "--user must not be empty" },
+    { "--hub 9 close-all-connections", "--hub must be 1 to 128 characters" },
+    { "--endpoint ftp://x --key k close-all-connections", "--endpoint must begin with https:// or http://" },
+    { "--connection-string Endpoint=https://x close-all-connections", "--connection-string has no AccessKey" },
+    { "--key-file /nowhere --endpoint https://x close-all-connections", "/nowhere: No such file or directory" },
+    { "--key-file / --endpoint https://x close-all-connections", "/: Is a directory" },
+    { "--key-file /dev/null --endpoint https://x close-all-connections", "/dev/null is empty" },
+    { "--key-file /dev/zero --endpoint https://x close-all-connections", "/dev/zero has more than one line" },
+    { "--key-file f --key k --endpoint https://x close-all-connections", "--key and --key-file cannot be" },
+    { "--connection-string-file f --connection-string s close-all-connections", "cannot be used together" },
+    { "--connection-string s --endpoint https://x --key k close-all-connections", "--connection-string" },
+
     { "add-user-to-group alice news --skip 1", "--skip needs a list of items" },
     { "add-user-to-group alice news --users-from f", "too many arguments: the users come from --users-from" },
     { "add-user-to-group --users-from f", "missing argument 'group'" },
@@ -243,7 +287,7 @@ describe("a wrong command line", function()
     { "help close_conection", "unknown command 'close_conection'; did you mean 'close-connection'?" },
     { "help clos", "unknown command 'clos'" },
     { "--endpoint " .. NO_SUCH_PORT .. " user-exists alice", "--endpoint needs a key: give --key-file" },
-    { "--endpoint http://example.com --key k user-exists alice", "plain http:// to another machine" },
+    { "--endpoint http://example.com --key k user-exists alice", "or give --allow-http" },
     { "--ca-file /nowhere user-exists alice", "/nowhere" },
   }
   for _, case in ipairs(wrong) do
@@ -276,6 +320,38 @@ describe("the service to call", function()
       :format(emulator.connection_string), NOTHING))
     assert.are.equal("closed: 204 No Content\n", outcome(("--endpoint %s --key %s --hub other close-all-connections")
       :format(emulator.endpoint, KEY), NOTHING))
+  end)
+
+  it("can be told by a file, whatever has edited it", function()
+    local path = os.tmpname()
+    finally(function() os.remove(path) end)
+    local function write(text)
+      local file = assert(io.open(path, "wb"))
+      file:write(text)
+      file:close()
+    end
+    for _, frame in ipairs({ "%s", "%s\n", "\239\187\191%s\r\n", "  %s\t\n\n" }) do
+      write(frame:format(KEY))
+      assert.are.equal("closed: 204 No Content\n", outcome(("--endpoint %s --key-file %s --hub other "
+        .. "close-all-connections"):format(emulator.endpoint, path), NOTHING))
+      write(frame:format(emulator.connection_string))
+      assert.are.equal("closed: 204 No Content\n", outcome(("--connection-string-file %s --hub other "
+        .. "close-all-connections"):format(path), NOTHING))
+    end
+    for text, why in pairs({ [KEY .. "\nmore"] = " has more than one line", ["\255\254k\0"] = " is not a text file",
+      ["k\0"] = " is not a text file", [("k"):rep(70000)] = " has more than one line" }) do
+      write(text)
+      local said = outcome(("--endpoint %s --key-file %s --hub other close-all-connections"):format(emulator.endpoint,
+        path), NOTHING)
+      assert.are.equal("webpubsub: " .. path .. why, said:sub(1, #path + #why + 11))
+      assert.is_nil(said:find(KEY, 1, true))
+    end
+  end)
+
+  it("is named by where it was told, when something is wrong with it", function()
+    assert.is_truthy(outcome("close-all-connections", { WebPubSubConnectionString = "Endpoint=https://x" })
+      :find("WebPubSubConnectionString has no AccessKey", 1, true))
+    assert.is_truthy(outcome("close-all-connections", { WebPubSubHub = "9" }):find("WebPubSubHub must be", 1, true))
   end)
 
   it("may have its key in the environment", function()
@@ -341,6 +417,34 @@ describe("the emulator", function()
 end)
 
 describe("help", function()
+  it("has its commands in groups, every one in one of them", function()
+    local text = run({ "--help" }).stdout
+    local position = 0
+    for _, heading in ipairs({ "Close", "Ask", "Send", "Groups", "Permissions", "Tools" }) do
+      local found = text:find("\n" .. heading .. ":\n", 1, true)
+      assert.is_truthy(found and found > position, heading)
+      position = found
+    end
+    assert.is_nil(text:find("ther commands:", 1, true))
+  end)
+
+  it("says what everybody on the machine can see", function()
+    local text = run({ "--help" }).stdout
+    for _, option in ipairs({ "--key <text>", "--connection-string <text>" }) do
+      assert.is_truthy(text:match("\n +" .. option:gsub("%-", "%%-") .. "[^\n]*visible to every user of the machine"))
+    end
+  end)
+
+  it("is printed by the option as well, whatever else stands there", function()
+    local help = run({ "help", "url" })
+    assert.are.same(help, run({ "url", "--help" }))
+    assert.are.same(help, run({ "url", "-h", "--expires-in", "soon" }))
+    assert.are.same({ 0, "" }, { help.code, help.stderr })
+    local version = run({ "close-user-connections", "--version" })
+    assert.are.equal(0, version.code)
+    assert.is_truthy(version.stdout:find("^webpubsub [%w.-]+ %(api%-version 2024%-12%-01, Lua 5%.%d%)\n$"))
+  end)
+
   it("tells what a command takes before what all lists take", function()
     local text = run({ "help", "send-to-group" }).stdout
     local position = 0
