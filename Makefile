@@ -227,6 +227,19 @@ install: build
 	install -d $(DESTDIR)$(PREFIX)/bin
 	sed '1s|.*|#!/usr/bin/env $(LUA_BIN)|' lua/webpubsub/cli/webpubsub.lua > $(DESTDIR)$(PREFIX)/bin/webpubsub
 	chmod 755 $(DESTDIR)$(PREFIX)/bin/webpubsub
+	@$(MAKE) --no-print-directory install-help || echo "No manual page and no completions: they need lua-argparse."
+
+# What the program prints about itself, where man and the shells look for it.
+PROGRAM = $(ENVIRONMENT) $(LUA_BIN) lua/webpubsub/cli/webpubsub.lua
+.PHONY: install-help
+install-help:
+	@$(PROGRAM) --version >/dev/null 2>&1
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,man/man1 bash-completion/completions zsh/site-functions \
+	    fish/vendor_completions.d)
+	$(PROGRAM) manual >$(DESTDIR)$(PREFIX)/share/man/man1/webpubsub.1
+	$(PROGRAM) completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/webpubsub
+	$(PROGRAM) completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_webpubsub
+	$(PROGRAM) completion fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/webpubsub.fish
 
 # What the table of operations says, for editors and readers.
 .PHONY: generate

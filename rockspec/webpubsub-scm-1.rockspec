@@ -51,6 +51,7 @@ build = {
     ["webpubsub.cli.exits"] = "lua/webpubsub/cli/exits.lua",
     ["webpubsub.cli.json"] = "lua/webpubsub/cli/json.lua",
     ["webpubsub.cli.list"] = "lua/webpubsub/cli/list.lua",
+    ["webpubsub.cli.manual"] = "lua/webpubsub/cli/manual.lua",
     ["webpubsub.cli.progress"] = "lua/webpubsub/cli/progress.lua",
     ["webpubsub.cli.repl"] = "lua/webpubsub/cli/repl/init.lua",
     ["webpubsub.cli.repl.completion"] = "lua/webpubsub/cli/repl/completion.lua",

@@ -6,6 +6,7 @@ local core = require("webpubsub.core")
 local launch = require("webpubsub.emulator.launch")
 local process = require("spec.support.process")
 local program = require("spec.support.program")
+local project = require("spec.support.project")
 local readme = require("spec.support.readme")
 
 local KEY = "a-key-that-nobody-may-see"
@@ -101,19 +102,48 @@ describe("the commands", function()
 
   it("that the README shows are understood", function()
     local shown = 0
-    for _, block in ipairs(readme.blocks("sh")) do
-      for line in block:gmatch("webpubsub ([%l-]+ [^\n#&]*)") do
-        assert.is_truthy(arguments.parse(words_of(line)), line)
+    local blocks = readme.blocks("sh")
+    for block in project.read("lua/webpubsub/cli/README.md"):gmatch("\n```sh\n(.-)\n```\n") do
+      blocks[#blocks + 1] = block
+    end
+    for _, block in ipairs(blocks) do
+      for line in block:gmatch("webpubsub ([%l-]+ [^\n#&|<]*)") do
+        assert.is_truthy(arguments.parse(words_of((line:gsub("{}", "1")))), line)
         shown = shown + 1
       end
     end
-    assert.is_true(shown >= 5, shown)
+    assert.is_true(shown >= 15, shown)
   end)
 
-  it("complete in a shell", function()
-    local script = run({ "completion", "bash" }).stdout
-    assert.is_truthy(script:find("close-user-connections", 1, true))
-    assert_result(0, "", "", process.run({ "bash", "-n" }, { stdin = script }))
+  local function is_installed(name)
+    return process.run({ "sh", "-c", "command -v " .. name }).code == 0
+  end
+
+  for _, shell in ipairs({ "bash", "zsh", "fish" }) do
+    it("complete in " .. shell, function()
+      local script = run({ "completion", shell }).stdout
+      for _, word in ipairs({ "close-user-connections", "users-from", "key-file" }) do
+        assert.is_truthy(script:find(word, 1, true), word)
+      end
+      if is_installed(shell) then assert_result(0, "", "", process.run({ shell, "-n" }, { stdin = script })) end
+    end)
+  end
+
+  it("are in the manual page, with every option", function()
+    local page = run({ "manual" }).stdout
+    local plain = page:gsub("\\%-", "-")
+    for _, operation in ipairs(core.operations()) do
+      assert.is_truthy(plain:find("\n.SH " .. operation.name:gsub("_", "-"):upper() .. "\n", 1, true), operation.name)
+    end
+    for option in (run({ "--help" }).stdout .. run({ "help", "send-to-group" }).stdout):gmatch("\n   (%-%-[%l-]+)") do
+      assert.is_truthy(plain:find("\n.B " .. option, 1, true), option)
+    end
+    for request in page:gmatch("\n%.(%S*)") do
+      assert.is_truthy((" SH SS TP B PP nf fi br "):find(" " .. request .. " ", 1, true), request)
+    end
+    if is_installed("groff") then
+      assert_result(0, "", "", process.run({ "sh", "-c", "groff -man -Tutf8 -ww >/dev/null" }, { stdin = page }))
+    end
   end)
 end)
 

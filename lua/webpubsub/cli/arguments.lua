@@ -3,6 +3,7 @@
 local argparse = require "argparse"
 local core = require "webpubsub.core"
 local exits = require "webpubsub.cli.exits"
+local manual = require "webpubsub.cli.manual"
 local shard = require "webpubsub.shard"
 local words = require "webpubsub.cli.words"
 
@@ -19,6 +20,7 @@ is in a file or in the environment is not.
 
 Exit codes:
 %s
+
 A run over a list has the highest of its failures.]]
 
 local function epilog()
@@ -191,8 +193,8 @@ local function add_bulk(command, operation)
   options[#options + 1] = number_option(command, kinds.count, "--concurrency", "Calls at a time (16).")
   options[#options + 1] = number_option(command, kinds.count, "--skip", "Leave out the first, to go on with the rest.")
   options[#options + 1] = command:flag("--stop-on-error", "Begin no more calls after a failure.")
-  options[#options + 1] = command:option("--shard", "Take part I of N of the list, as others take the others; env: "
-    .. "the one of JOB_COMPLETION_INDEX or SLURM_ARRAY_TASK_ID."):argname "<I/N>"
+  options[#options + 1] = command:option("--shard", "Take the I-th of N parts of the list; env: the part that "
+    .. "JOB_COMPLETION_INDEX or SLURM_ARRAY_TASK_ID stands for."):argname "<I/N>"
   options[#options + 1] = number_option(command, kinds.count, "--shards", "How many parts there are, for --shard env.")
   command:group("Many at once", unpack(options))
   return true
@@ -308,6 +310,7 @@ local function new_parser()
     table.insert(groups.Tools, commands[tool[1]])
   end
   for _, heading in ipairs(HEADINGS) do parser:group(heading, unpack(groups[heading])) end
+  commands.manual = new_command(parser, "manual", "Prints the manual page."):hidden(true)
   return parser, commands, rows
 end
 
@@ -390,6 +393,16 @@ local function find_listed(parsed, operation)
   end
 end
 
+local function manual_page(parser, commands)
+  local names, helps = {}, {}
+  for name in pairs(commands) do
+    if not name:find("_", 1, true) and name ~= "manual" then names[#names + 1] = name end
+  end
+  table.sort(names)
+  for index, name in ipairs(names) do helps[index] = { name = name, text = commands[name]:get_help() } end
+  return manual.text(parser:get_help(), helps, HELP_MARGIN)
+end
+
 local function help_on(topic, parser, commands)
   if not topic then return parser:get_help() end
   if commands[topic] then return commands[topic]:get_help() end
@@ -431,6 +444,9 @@ function arguments.parse(argv, getenv)
   if not ok then return nil, ("%s (see %s)"):format(parsed:gsub("\nDid", "; did"), hint(argv, commands)) end
   if parsed.command == "help" and parsed.topic == "emulator" then
     return { command = "emulator", words = { "--help" } }
+  elseif parsed.command == "manual" then
+    parsed.text = manual_page(parser, commands)
+    return parsed
   elseif parsed.command == "completion" then
     parsed.text = parser["get_" .. parsed.shell .. "_complete"](parser):gsub("\n$", "")
     return parsed

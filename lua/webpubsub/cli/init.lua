@@ -98,6 +98,7 @@ end
 local without_client = {
   help = print_text,
   completion = print_text,
+  manual = print_text,
   emulator = function(parsed)
     return require("webpubsub.cli.emulator").run(parsed.words)
   end,
