@@ -155,17 +155,41 @@ endif
 # Not installed: what only the demo needs.
 MODULES = cd lua && find . -name '*.lua' ! -path ./webpubsub/emulator/demo.lua
 
+# The program is not for OpenResty's tree: nothing in it is for a worker.
+PROGRAM_PARTS := $(if $(OPENRESTY),,install-program)
+BIN := $(DESTDIR)$(PREFIX)/bin
+MAN := $(DESTDIR)$(PREFIX)/share/man/man1
+BASH := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+ZSH := $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+FISH := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+
+.PHONY: install-program install-help
 install: build
-	install -d $(DESTDIR)$(LIB)/webpubsub $(DESTDIR)$(PREFIX)/bin
+	install -d $(DESTDIR)$(LIB)/webpubsub
 	install -m 755 $(CORE_SO) $(CURL_SO) $(DESTDIR)$(LIB)/webpubsub
 	$(MODULES) -exec install -D -m 644 {} $(abspath $(DESTDIR)$(SHARE))/{} \;
-	$(if $(OPENRESTY),,sed '1s|.*|#!/usr/bin/env $(LUA_BIN)|' lua/webpubsub/cli/webpubsub.lua > $(DESTDIR)$(PREFIX)/bin/webpubsub)
-	$(if $(OPENRESTY),,chmod 755 $(DESTDIR)$(PREFIX)/bin/webpubsub)
+	$(if $(PROGRAM_PARTS),@$(MAKE) --no-print-directory $(PROGRAM_PARTS))
 	@[ -n "$(OPENRESTY)$(DESTDIR)" ] || sh .ci/searched $(LUA_BIN) $(SHARE) $(LIB)
+
+install-program:
+	install -d $(BIN)
+	sed '1s|.*|#!/usr/bin/env $(LUA_BIN)|' lua/webpubsub/cli/webpubsub.lua > $(BIN)/webpubsub
+	chmod 755 $(BIN)/webpubsub
+	@$(MAKE) --no-print-directory install-help || echo "No manual page and no completions: they need lua-argparse."
+
+# What the program prints about itself, where man and the shells look for it.
+PROGRAM = $(ENVIRONMENT) $(LUA_BIN) lua/webpubsub/cli/webpubsub.lua
+install-help:
+	@$(PROGRAM) --version >/dev/null 2>&1
+	install -d $(MAN) $(BASH) $(ZSH) $(FISH)
+	$(PROGRAM) manual >$(MAN)/webpubsub.1
+	$(PROGRAM) completion bash >$(BASH)/webpubsub
+	$(PROGRAM) completion zsh >$(ZSH)/_webpubsub
+	$(PROGRAM) completion fish >$(FISH)/webpubsub.fish
 
 uninstall:
 	rm -rf $(DESTDIR)$(SHARE)/webpubsub $(DESTDIR)$(LIB)/webpubsub
-	$(if $(OPENRESTY),,rm -f $(DESTDIR)$(PREFIX)/bin/webpubsub)
+	$(if $(OPENRESTY),,rm -f $(BIN)/webpubsub $(MAN)/webpubsub.1 $(BASH)/webpubsub $(ZSH)/_webpubsub $(FISH)/webpubsub.fish)
 
 # What the tables in C say, for editors and readers.
 generate: build
