@@ -153,7 +153,7 @@ static int core_nearest(lua_State *L)
     return 1;
 }
 
-/* field(table, name): read as the C side reads: raw, and nil for a null of lua-cjson or NGINX. */
+/* field(table, name): read as the C side reads: raw, and nil for a null. */
 static int core_field(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
