@@ -110,6 +110,7 @@ int wpsL_push_result(lua_State *L, const struct wps_call *call, bool no_throw);
 void wpsL_push_headers(lua_State *L, struct wps_slice block);
 
 void wpsL_register_access(lua_State *L);
+void wpsL_register_events(lua_State *L); /* lua/events.c */
 void wpsL_register_http1(lua_State *L); /* lua/http1.c */
 void wpsL_register_client(lua_State *L);
 void wpsL_register_call(lua_State *L);
