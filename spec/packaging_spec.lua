@@ -67,7 +67,7 @@ describe("packaging", function()
       ("./usr/lib/lua/%s/webpubsub/core.so 755"):format(VERSION),
       ("./usr/lib/lua/%s/webpubsub/curl.so 755"):format(VERSION),
     }
-    for _, path in ipairs(files(project.root .. "lua")) do
+    for _, path in ipairs(files(project.root .. "lua", "-name", "*.lua")) do
       expected[#expected + 1] = ("./usr/share/lua/%s/%s 644"):format(VERSION, path:match("^%./(.*)$"))
     end
     table.sort(expected)
@@ -89,7 +89,7 @@ describe("packaging", function()
 
     it("lists every Lua module under its name", function()
       local expected, listed = {}, {}
-      for _, path in ipairs(files(project.root .. "lua")) do
+      for _, path in ipairs(files(project.root .. "lua", "-name", "*.lua")) do
         path = path:match("^%./(.*)$")
         expected[path:gsub("%.lua$", ""):gsub("/init$", ""):gsub("/", ".")] = "lua/" .. path
       end

@@ -109,7 +109,7 @@ local events_handler = {}
 --- Answers one request, whoever carries it.
 ---@param method string
 ---@param headers table<string, string|string[]>  names in any case
----@param body? string|fun(limit: integer): string?, integer?, string?  or what reads it, asked for at most so many bytes
+---@param body? string|fun(limit: integer): string?, integer?, string?  or a function that reads at most so many bytes
 ---  once the request is known to be the service's; nil, a status and a text refuse the request
 ---@return integer status
 ---@return table<string, string> headers
