@@ -270,7 +270,7 @@ describe("the answer to connect", function()
       assert.is_nil(headers["ce-connectionState"])
       assert.are.equal("The event handler failed; its log says why.\n", body)
       assert.is_truthy(problem and problem:find(text, 1, true), text .. " is not in: " .. tostring(problem))
-      assert.are.equal(1, problem:find("webpubsub.events: connect: ", 1, true))
+      assert.are.equal(1, problem:find("webpubsub.events: connect: " .. text:sub(1, 4), 1, true), problem)
     end
   end)
 end)
@@ -446,6 +446,38 @@ describe("a request", function()
     local headers = service.headers("sys.connect")
     headers["CE-ConnectionID"] = headers["ce-connectionId"]
     assert.are.equal(400, (new():handle("POST", headers, "{}")))
+  end)
+
+  it("is a table of headers, and a text or a function", function()
+    for name, arguments in pairs({ headers = { "x", "{}" }, body = { service.headers("sys.connect"), 7 } }) do
+      local handler = new({ connect = function() end })
+      local ok, err = pcall(handler.handle, handler, "POST", arguments[1], arguments[2])
+      assert.are.same({ false, "argument", name }, { ok, err.kind, err.argument })
+    end
+  end)
+
+  it("may be anything, and is answered", function()
+    local names = { "ce-signature", "ce-specversion", "ce-type", "ce-hub", "ce-connectionId", "ce-connectionState",
+      "ce-userId", "Content-Type", "Content-Length" }
+    local pieces = { "", ",", "sha256=", ("f"):rep(64), "1.0", "chat", "azure.webpubsub.user.", "a", "{", "}", "e30=",
+      "\0", "\255", "application/json", ";", "1e999", "-1", "null", '"', "[", "mqtt", ":" }
+    local function junk()
+      local parts = {}
+      for index = 1, math.random(0, 6) do parts[index] = pieces[math.random(#pieces)] end
+      return table.concat(parts)
+    end
+    local handler = new({ user_event = function(event) return { content = event.content } end,
+      connect = function() end })
+    local seen = {}
+    for _ = 1, 3000 do
+      local headers = service.headers(math.random(2) == 1 and "user.chat" or "sys.connect")
+      for _ = 1, math.random(0, 2) do headers[names[math.random(#names)]] = junk() end
+      local status, fields, body = handler:handle("POST", headers, math.random(2) == 1 and "{}" or junk())
+      assert.are.same({ "number", "table", "string" }, { type(status), type(fields), type(body) })
+      seen[status] = true
+    end
+    assert.is_nil(seen[500])
+    for _, status in ipairs({ 200, 204, 400, 401, 404 }) do assert.is_true(seen[status], status) end
   end)
 
   it("may have other headers as often as it likes", function()

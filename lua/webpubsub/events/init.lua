@@ -103,6 +103,10 @@ local function read_body(self, fields, body)
     body = text
   end
   body = body or ""
+  if type(body) ~= "string" then
+    core.raise("argument", "type", "body must be a string, or a function that returns one; it is a " .. type(body),
+      "body", "events.handle")
+  end
   if #body > self.max_body_bytes then return too_large(self) end
   return body
 end
@@ -119,7 +123,7 @@ local function deliver(self, action, kind, what, parsed)
   local ok, returned = protected(action, parsed)
   if not ok then return fail(self, what, returned) end
   local built, status, fields, body = pcall(answer.response, kind, parsed, returned)
-  if not built then return fail(self, what, status) end
+  if not built then return fail(self, what, type(status) == "table" and status.message or status) end
   return status, fields, body
 end
 
