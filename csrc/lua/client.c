@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 void wpsL_push_classes(lua_State *L)
 {
@@ -49,6 +50,7 @@ static const struct wps_field client_fields[] = {
     { "client_key_password", WPS_LUA_STRING },
     { "proxy", WPS_LUA_STRING | WPS_LUA_BOOLEAN },
     { "http2", WPS_LUA_BOOLEAN },
+    { "max_url_bytes", WPS_LUA_NUMBER },
     { "max_response_bytes", WPS_LUA_NUMBER },
     { "max_header_bytes", WPS_LUA_NUMBER },
     { "max_connections", WPS_LUA_NUMBER },
@@ -141,6 +143,15 @@ static void read_headers(lua_State *L, struct wps_client *client)
     wpsL_read_headers(L, 1, headers, "new");
 }
 
+/* The headers, which may be a third longer, must fit a buffer. */
+static void read_url_bytes(lua_State *L, struct wps_client *client)
+{
+    int bytes = (int)client->limits.url_bytes;
+
+    wpsL_read_count(L, 1, "max_url_bytes", 1024, (int)WPS_BUFFER_DEFAULT_MAXIMUM / 4 * 3, &bytes, "new");
+    client->limits.url_bytes = (size_t)bytes;
+}
+
 /* The Lua side reads these for the transport that needs them; they are checked whichever it is. */
 static void check_counts(lua_State *L)
 {
@@ -169,6 +180,7 @@ static int client_new(lua_State *L)
     refuse_plain_http(L, client);
     read_hub(L, client);
     wpsL_read_limits(L, 1, &client->limits, "new");
+    read_url_bytes(L, client);
     check_counts(L);
     read_headers(L, client);
     return 1;
@@ -374,6 +386,20 @@ static void read_context(lua_State *L, struct wps_client *client, struct wps_cal
     read_request_id(L, context, client, call);
 }
 
+/* Before anything is sent, with the token that will be signed. One that a credential brings, and what policies add, is
+ * counted when it is there. */
+static void check_size(lua_State *L, const struct wps_client *client, const struct wps_call *call)
+{
+    const struct wps_request *request = &call->request;
+    struct wps_error error = { 0 };
+    size_t token_bytes = 0;
+
+    if (wps_signer_ready(&client->signer) && !request->operation->unsigned_)
+        token_bytes = sizeof "Authorization: Bearer \r\n" - 1 + wps_jwt_request_length(request->url.length);
+    wpsL_check(L, wps_request_check_size(request, call->limits.url_bytes, token_bytes, &error), &error,
+               request->operation->name);
+}
+
 /* Leaves the call at index 4, where a spare one is already. */
 static struct wps_call *reuse_or_push_call(lua_State *L)
 {
@@ -389,8 +415,9 @@ static struct wps_call *reuse_or_push_call(lua_State *L)
     return call;
 }
 
-/* prepare(client, operation, arguments[, spare]): a call that is ready to begin; every mistake is raised here. A spare
- * one of the same client, done and looked at by nobody any more, is used again. */
+/* prepare(client, operation, arguments[, spare[, unsent]]): a call that is ready to begin; every mistake is raised here.
+ * A spare one of the same client, done and looked at by nobody any more, is used again. What will stay unsent may have
+ * any length. */
 static int client_prepare(lua_State *L)
 {
     const char *name = luaL_checkstring(L, 2);
@@ -399,6 +426,7 @@ static int client_prepare(lua_State *L)
     struct wps_slice hub = { client->hub.data, client->hub.length };
     struct wps_error error = { 0 };
     struct wps_call *call;
+    bool unsent = lua_toboolean(L, 5);
 
     if (!operation)
         return luaL_argerror(L, 2, "no such operation");
@@ -409,6 +437,7 @@ static int client_prepare(lua_State *L)
     }
     check_known(L, operation);
     call = reuse_or_push_call(L);
+    call->owner = getpid();
     call->limits = client->limits;
     wps_request_begin(&call->request, operation);
     wps_buffer_append(&call->request.headers, client->headers.data, client->headers.length);
@@ -419,6 +448,8 @@ static int client_prepare(lua_State *L)
         }
     wpsL_check(L, wps_request_finish(&call->request, &client->endpoint, hub, &error), &error, operation->name);
     read_context(L, client, call);
+    if (!unsent)
+        check_size(L, client, call);
     lua_settop(L, 4);
     return 1;
 }
