@@ -2,8 +2,6 @@
 
 local core = require "webpubsub.core"
 
-local results = {}
-
 local MAX_PRINTED = 500 -- bytes of a message that came from outside
 
 -- One readable line: what came from outside may hold anything.
@@ -49,7 +47,3 @@ core.error_type.__tostring = function(err)
   return ("webpubsub: %s%s (%s)"):format(err.operation and err.operation .. ": " or "", line(err.message or ""),
     line(table.concat(facts, ", ")))
 end
-
-results.line = line
-
-return results

@@ -4,7 +4,8 @@
 -- No I/O: `handle` takes a request and returns its response. Who carries them is in nginx.lua and lua_http.lua.
 
 local core = require "webpubsub.core"
-local results = require "webpubsub.results"
+local printable = require "webpubsub.printable"
+require "webpubsub.results"
 
 local answer = require "webpubsub.events.answer"
 local event = require "webpubsub.events.event"
@@ -13,6 +14,8 @@ local options = require "webpubsub.events.options"
 local protected = require "webpubsub.events.protected"
 
 local events = { reject = answer.reject }
+
+local MAX_LINE = 500 -- bytes of a line for the log
 
 local handler = {}
 handler.__index = handler
@@ -39,7 +42,8 @@ end
 -- Tells the operator, in one line, what the service is not told.
 local function log(self, what, problem)
   local printed, text = pcall(tostring, problem)
-  local line = results.line(("webpubsub.events: %s: %s"):format(what, printed and text or type(problem)))
+  text = ("webpubsub.events: %s: %s"):format(what, printed and text or type(problem))
+  local line = printable((text:gsub("%s*[\r\n]+%s*", " ")), MAX_LINE)
   local nginx = rawget(_G, "ngx")
   if self.logger then
     pcall(self.logger, line)
@@ -150,7 +154,7 @@ end
 ---@return string body
 function handler:handle(method, given, body)
   local fields, twice = headers.read(given)
-  if not fields then return refuse(400, ("The header %s is there twice."):format(results.line(twice))) end
+  if not fields then return refuse(400, ("The header %s is there twice."):format(printable(twice, MAX_LINE))) end
   local request = { method = method, headers = fields }
   if method == "OPTIONS" then return validate(self, request) end
   if method ~= "POST" then return refuse(405, "Events are POSTed.", { Allow = "OPTIONS, POST" }) end
