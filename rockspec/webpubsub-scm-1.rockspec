@@ -24,7 +24,7 @@ build = {
         "csrc/core/headers.c", "csrc/core/http1.c", "csrc/core/http1_request.c", "csrc/core/jwt.c",
         "csrc/core/operations.c", "csrc/core/request.c", "csrc/core/response.c", "csrc/lua/access.c", "csrc/lua/args.c",
         "csrc/lua/call.c", "csrc/lua/client.c", "csrc/lua/core.c", "csrc/lua/events.c", "csrc/lua/http1.c",
-        "csrc/lua/json.c", "csrc/lua/random.c", "csrc/lua/result.c",
+        "csrc/lua/json.c", "csrc/lua/random.c", "csrc/lua/result.c", "csrc/lua/text.c",
       },
       defines = { "_POSIX_C_SOURCE=200809L" },
       incdirs = { "csrc" },

@@ -1,5 +1,4 @@
-/* lua/events.c - what an event handler needs of C: signatures compared with keys that stay here, base64, UTF-8. */
-#include "core/base64.h"
+/* lua/events.c - an event handler's keys, which stay here, and what is compared with them. */
 #include "core/events.h"
 #include "lua/bindings.h"
 
@@ -7,7 +6,6 @@
 #include <string.h>
 
 #define WPS_EVENT_KEYS "webpubsub.events keys"
-#define WPS_SCRATCH "webpubsub.events scratch"
 
 static const char operation[] = "events.new";
 
@@ -120,71 +118,6 @@ static int core_event_is_signed(lua_State *L)
     return 1;
 }
 
-/* ------------------------------------------------------------------ text */
-
-static int scratch_gc(lua_State *L)
-{
-    wps_buffer_free(luaL_checkudata(L, 1, WPS_SCRATCH));
-    return 0;
-}
-
-/* A buffer that its userdata frees, for pushing a string may raise. */
-static struct wps_buffer *push_scratch(lua_State *L, size_t maximum)
-{
-    struct wps_buffer *buffer = lua_newuserdata(L, sizeof *buffer);
-
-    memset(buffer, 0, sizeof *buffer);
-    buffer->maximum = maximum;
-    luaL_setmetatable(L, WPS_SCRATCH);
-    return buffer;
-}
-
-static int push_text(lua_State *L, struct wps_buffer *buffer)
-{
-    if (buffer->failed)
-        return wpsL_raise_no_memory(L); /* nothing is longer than the maximum it was given */
-    lua_pushlstring(L, wps_buffer_string(buffer), buffer->length);
-    wps_buffer_free(buffer); /* rather than when it is collected */
-    return 1;
-}
-
-/* base64(bytes): their text, with padding. */
-static int core_base64(lua_State *L)
-{
-    size_t length;
-    const char *bytes = luaL_checklstring(L, 1, &length);
-    struct wps_buffer *buffer = push_scratch(L, length / 3 * 4 + 5);
-
-    wps_base64(buffer, bytes, length);
-    return push_text(L, buffer);
-}
-
-/* decode_base64(text): the bytes, or nil where it is not base64. */
-static int core_decode_base64(lua_State *L)
-{
-    struct wps_slice text = { NULL, 0 };
-    struct wps_buffer *buffer;
-
-    text.data = luaL_checklstring(L, 1, &text.length);
-    buffer = push_scratch(L, text.length + 1);
-    if (!wps_base64_decode(buffer, text) && !buffer->failed) {
-        wps_buffer_free(buffer);
-        lua_pushnil(L);
-        return 1;
-    }
-    return push_text(L, buffer);
-}
-
-/* is_utf8(text) */
-static int core_is_utf8(lua_State *L)
-{
-    struct wps_slice text = { NULL, 0 };
-
-    text.data = luaL_checklstring(L, 1, &text.length);
-    lua_pushboolean(L, wps_slice_is_utf8(text));
-    return 1;
-}
-
 /* check_hub(hub): raises unless it can be a hub's name. */
 static int core_check_hub(lua_State *L)
 {
@@ -194,46 +127,19 @@ static int core_check_hub(lua_State *L)
     return 0;
 }
 
-/* encode_json(value): its text; raises where the value cannot be JSON. */
-static int core_encode_json(lua_State *L)
-{
-    struct wps_error error = { 0 };
-
-    lua_settop(L, 1);
-    wpsL_encode_json(L, 1, &error);
-    wpsL_check(L, error.kind, &error, NULL);
-    return 1;
-}
-
-/* decode_json(text): its value, or nil where it is not JSON. */
-static int core_decode_json(lua_State *L)
-{
-    luaL_checktype(L, 1, LUA_TSTRING);
-    if (!wpsL_push_json(L, wpsL_to_slice(L, 1)))
-        lua_pushnil(L);
-    return 1;
-}
-
-static void register_class(lua_State *L, const char *name, lua_CFunction gc)
-{
-    luaL_newmetatable(L, name);
-    lua_pushcfunction(L, gc);
-    lua_setfield(L, -2, "__gc");
-    lua_pop(L, 1);
-}
-
 void wpsL_register_events(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        { "event_keys", core_event_keys },       { "event_is_signed", core_event_is_signed },
-        { "base64", core_base64 },               { "decode_base64", core_decode_base64 },
-        { "is_utf8", core_is_utf8 },             { "check_hub", core_check_hub },
-        { "encode_json", core_encode_json },     { "decode_json", core_decode_json },
+        { "event_keys", core_event_keys },
+        { "event_is_signed", core_event_is_signed },
+        { "check_hub", core_check_hub },
         { NULL, NULL },
     };
 
-    register_class(L, WPS_EVENT_KEYS, keys_gc);
-    register_class(L, WPS_SCRATCH, scratch_gc);
+    luaL_newmetatable(L, WPS_EVENT_KEYS);
+    lua_pushcfunction(L, keys_gc);
+    lua_setfield(L, -2, "__gc");
+    lua_pop(L, 1);
     wpsL_push_classes(L);
     luaL_setfuncs(L, functions, WPS_CLASS_UPVALUES);
 }
