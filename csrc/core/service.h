@@ -102,7 +102,7 @@ const char *wps_type_name(enum wps_type type);
 
 /* ------------------------------------------------------------------ jwt */
 
-void wps_base64url(struct wps_buffer *buffer, const void *data, size_t length);
+enum { WPS_HMAC_LENGTH = 32 };
 
 /* An HMAC-SHA256 keyed once and used many times (OpenSSL's EVP_MAC). */
 struct wps_signer {
@@ -112,6 +112,8 @@ struct wps_signer {
 enum wps_kind wps_signer_set(struct wps_signer *signer, struct wps_slice key, struct wps_error *error);
 bool wps_signer_ready(const struct wps_signer *signer);
 void wps_signer_free(struct wps_signer *signer);
+/* The HMAC of a text; false: there is no key, or OpenSSL fails. Its error queue is left as it was. */
+bool wps_signer_sum(struct wps_signer *signer, struct wps_slice text, unsigned char hmac[WPS_HMAC_LENGTH]);
 /* Appends the compact HS256 token over a claims object that is JSON already. */
 enum wps_kind wps_jwt_sign(struct wps_signer *signer, struct wps_slice claims, struct wps_buffer *token,
                            struct wps_error *error);

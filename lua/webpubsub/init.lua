@@ -6,12 +6,14 @@
 
 local client = require "webpubsub.client"
 local core = require "webpubsub.core"
+local events = require "webpubsub.events"
 local filter = require "webpubsub.filter"
 local help = require "webpubsub.help"
 local task = require "webpubsub.task"
 
 return {
   new = client.new,
+  events = events,
   filter = filter,
   gather = task.gather,
   help = help.print,
