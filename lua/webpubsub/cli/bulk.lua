@@ -5,6 +5,7 @@ local exits = require "webpubsub.cli.exits"
 local lists = require "webpubsub.cli.list"
 local progress = require "webpubsub.cli.progress"
 local report = require "webpubsub.cli.report"
+local states = require "webpubsub.cli.state"
 local terminal = require "webpubsub.cli.terminal"
 
 local bulk = {}
@@ -31,20 +32,39 @@ local function value_checker(client, name)
   end
 end
 
--- Opens the list and, where it can be read twice, looks at all of it. Returns it, with `total` where that is known, and
--- goes to where the run begins.
+local function open_state(parsed)
+  local part = parsed.part and (" --shard %d/%d"):format(parsed.part[1], parsed.part[2]) or ""
+  return states.open(parsed.state, ("%s --%ss-from%s"):format(parsed.command, parsed.listed.name, part))
+end
+
+-- The next value, which the state takes notice of.
+local function next_value(list)
+  local value = list:next()
+  if value and list.state then list.state:take(value) end
+  return value
+end
+
+-- Opens the list and, where it can be read twice, looks at all of it; then goes to where the run begins. Returns it,
+-- with `total` where that is known, `skipped`, and `state` where one is kept.
 local function open_list(client, parsed)
   local list, why = lists.open(parsed.list, parsed.part)
   if not list then return nil, why end
+  local total
   if list.is_regular then
-    local total, wrong = list:check(value_checker(client, parsed.listed.name))
-    if wrong then return nil, wrong end
-    list.total = math.max(total - (parsed.skip or 0), 0)
+    total, why = list:check(value_checker(client, parsed.listed.name))
+    if why then return nil, why end
   end
-  for _ = 1, parsed.skip or 0 do
-    if not list:next() then break end
+  if parsed.state then
+    list.state, why = open_state(parsed)
+    if not list.state then return nil, why end
   end
-  return list
+  list.skipped = list.state and list.state.done or parsed.skip or 0
+  list.total = total and math.max(total - list.skipped, 0)
+  for _ = 1, list.skipped do
+    if not next_value(list) then break end
+  end
+  why = list.problem or list.state and list.state:mismatch()
+  return not why and list or nil, why
 end
 
 -- ---------------------------------------------------------------- the run
@@ -59,7 +79,7 @@ end
 -- becomes of them, there are no more.
 local function arguments_of(list, name, common)
   return function()
-    local value = not report.is_broken() and list:next() or nil
+    local value = not report.is_broken() and next_value(list) or nil
     return value and with(common, name, value)
   end
 end
@@ -75,7 +95,7 @@ end
 local function resume_at(summary, list, parsed)
   local stopped = summary.interrupted or list.problem or report.is_broken()
     or parsed.stop_on_error and summary.failed > 0
-  return stopped and (parsed.skip or 0) + summary.completed_through or nil
+  return stopped and list.skipped + summary.completed_through or nil
 end
 
 --- Runs an operation for all items of its list and prints how it goes.
@@ -97,7 +117,7 @@ function bulk.run(client, parsed, common, context)
     stop_on_error = parsed.stop_on_error,
     context = context,
     on_result = function(result)
-      local item = { index = (parsed.skip or 0) + result.index, name = name, value = result.arguments[name] }
+      local item = { index = list.skipped + result.index, name = name, value = result.arguments[name] }
       if shown and (result.error or operation.result == "exists") then shown:wipe() end
       if result.error then
         report.item_error(item, result.error, as_json)
@@ -105,11 +125,13 @@ function bulk.run(client, parsed, common, context)
         report.item(operation, item, result.response, as_json)
       end
       if shown then shown:add(result.error ~= nil) end
+      local lost = list.state and list.state:finish(item.index)
+      if lost then report.lost(lost) end
     end,
   })
   if shown then shown:wipe() end
   if list.problem then report.usage(list.problem, as_json) end
-  report.summary(operation, summary, resume_at(summary, list, parsed), as_json)
+  report.summary(operation, summary, resume_at(summary, list, parsed), list.state ~= nil, as_json)
   return exit_code(summary, list)
 end
 

@@ -156,7 +156,8 @@ end
 ---@param operation table
 ---@param summary webpubsub.Summary
 ---@param resume integer|nil  how many items to skip to go on
-function report.summary(operation, summary, resume, as_json)
+---@param has_state boolean  a file knows that
+function report.summary(operation, summary, resume, has_state, as_json)
   if as_json then
     print_json(io.stdout, { summary = {
       operation = operation.name, total = summary.total, succeeded = summary.succeeded, failed = summary.failed,
@@ -168,8 +169,8 @@ function report.summary(operation, summary, resume, as_json)
     summary.total, summary.failed, summary.elapsed, summary.rate))
   if resume then
     local again = summary.succeeded + summary.failed - summary.completed_through
-    complain(("%s; to go on with the rest, repeat it with --skip %d%s"):format(
-      summary.interrupted and "interrupted" or "stopped", resume,
+    complain(("%s; to go on with the rest, repeat it%s%s"):format(
+      summary.interrupted and "interrupted" or "stopped", has_state and "" or " with --skip " .. resume,
       again > 0 and (" (%d behind it are done already, and will be done again)"):format(again) or ""))
   end
 end
@@ -214,6 +215,12 @@ end
 function report.text(text)
   put(text)
   return exits.OK
+end
+
+--- Notes that something else than the standard output cannot be written.
+---@param why string
+function report.lost(why)
+  output_problem = output_problem or why
 end
 
 --- Lua's `print`, which notices whether the output can be written.
