@@ -155,24 +155,24 @@ end
 --- Prints how it went, and how to go on where it did not come to its end.
 ---@param operation table
 ---@param summary webpubsub.Summary
----@param resume integer|nil  how many items to skip to go on
----@param has_state boolean  a file knows that
-function report.summary(operation, summary, resume, has_state, as_json)
+---@param stopped boolean|nil  there is something to go on with
+---@param resume integer|nil  how many items to skip for that; nil where a file knows it
+function report.summary(operation, summary, stopped, resume, as_json)
   if as_json then
     print_json(io.stdout, { summary = {
       operation = operation.name, total = summary.total, succeeded = summary.succeeded, failed = summary.failed,
-      elapsed = summary.elapsed, rate = summary.rate, interrupted = summary.interrupted or false, resume = resume,
+      elapsed = summary.elapsed, rate = summary.rate, interrupted = summary.interrupted or false,
+      resume = stopped and resume or nil,
     } })
     return
   end
   put(("%s: %d of %d, %d failed, in %.1f s (%.0f a second)"):format(report.done(operation), summary.succeeded,
     summary.total, summary.failed, summary.elapsed, summary.rate))
-  if resume then
-    local again = summary.succeeded + summary.failed - summary.completed_through
-    complain(("%s; to go on with the rest, repeat it%s%s"):format(
-      summary.interrupted and "interrupted" or "stopped", has_state and "" or " with --skip " .. resume,
-      again > 0 and (" (%d behind it are done already, and will be done again)"):format(again) or ""))
-  end
+  if not stopped then return end
+  local again = resume and summary.succeeded + summary.failed - summary.completed_through or 0
+  complain(("%s; to go on with the rest, repeat it%s%s"):format(
+    summary.interrupted and "interrupted" or "stopped", resume and " with --skip " .. resume or "",
+    again > 0 and (" (%d behind it are done already, and will be done again)"):format(again) or ""))
 end
 
 -- ---------------------------------------------------------------- errors
