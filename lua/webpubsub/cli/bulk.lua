@@ -117,7 +117,7 @@ end
 ---@param common table  the arguments that are the same for all
 ---@param context table|nil
 ---@return integer|nil exit_code
----@return string|nil message  where the list cannot be had, or is wrong
+---@return string|string[]|nil message  where the list cannot be had, or is wrong
 function bulk.run(client, parsed, common, context)
   local operation, name, as_json = parsed.operation, parsed.listed.name, parsed.json
   core.prepare(client, operation.name, with(common, name, ANY_VALUE)) -- once, and not for every item

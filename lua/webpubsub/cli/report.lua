@@ -30,6 +30,13 @@ local function complain(line)
   io.stderr:write(printable(line), "\n")
 end
 
+-- An error, which may have a second line that tells its cause.
+local function complain_of(err, before)
+  local text = tostring(words.translate(err))
+  if before then text = before .. text:gsub("^webpubsub: ", "") end
+  for line in text:gmatch "[^\n]+" do complain(line) end
+end
+
 -- What a call that went well has done, by the first word of its operation.
 local done = {
   close = "closed", send = "sent", add = "added", remove = "removed", grant = "granted", revoke = "revoked",
@@ -122,10 +129,6 @@ local function error_document(err)
   return document
 end
 
-local function error_line(err)
-  return tostring(words.translate(err))
-end
-
 -- ---------------------------------------------------------------- one result of many
 
 --- Prints the answer to one item, where its operation is a question, and for programs every result.
@@ -147,8 +150,7 @@ function report.item_error(item, err, as_json)
   if as_json then
     print_json(io.stderr, { index = item.index, [item.name] = item.value, error = error_document(err) })
   else
-    local message = error_line(err):gsub("^webpubsub: ", "")
-    complain(("item %d (%s): %s"):format(item.index, item.value, message))
+    complain_of(err, ("item %d (%s): "):format(item.index, printable(item.value)))
   end
 end
 
@@ -192,19 +194,20 @@ function report.error(err, as_json)
   if as_json then
     print_json(io.stderr, { error = error_document(err) })
   else
-    complain(error_line(err))
+    complain_of(err)
   end
   return report.exit_code(err)
 end
 
 --- Prints what is wrong with the command line itself, or with a list.
----@param message string  one line or more
+---@param message string|string[]
 ---@return integer exit_code
 function report.usage(message, as_json)
+  local messages = type(message) == "table" and message or { message }
   if as_json then
-    print_json(io.stderr, { error = { kind = "argument", code = "usage", message = message } })
+    print_json(io.stderr, { error = { kind = "argument", code = "usage", message = table.concat(messages, "\n") } })
   else
-    for line in message:gmatch "[^\n]+" do complain("webpubsub: " .. line) end
+    for _, line in ipairs(messages) do complain("webpubsub: " .. line) end
   end
   return exits.USAGE
 end
