@@ -20,23 +20,25 @@ build = {
   modules = {
     ["webpubsub.core"] = {
       sources = {
-        "csrc/buffer.c", "csrc/call.c", "csrc/endpoint.c", "csrc/headers.c", "csrc/http1.c", "csrc/http1_request.c",
-        "csrc/jwt.c", "csrc/lua_access.c", "csrc/lua_args.c", "csrc/lua_call.c", "csrc/lua_client.c", "csrc/lua_core.c",
-        "csrc/lua_http1.c", "csrc/lua_json.c", "csrc/lua_random.c", "csrc/lua_result.c", "csrc/operations.c",
-        "csrc/request.c", "csrc/response.c",
+        "csrc/core/bytes.c", "csrc/core/call.c", "csrc/core/endpoint.c", "csrc/core/headers.c", "csrc/core/http1.c",
+        "csrc/core/http1_request.c", "csrc/core/jwt.c", "csrc/core/operations.c", "csrc/core/request.c",
+        "csrc/core/response.c", "csrc/lua/access.c", "csrc/lua/args.c", "csrc/lua/call.c", "csrc/lua/client.c",
+        "csrc/lua/core.c", "csrc/lua/http1.c", "csrc/lua/json.c", "csrc/lua/random.c", "csrc/lua/result.c",
       },
       defines = { "_POSIX_C_SOURCE=200809L" },
+      incdirs = { "csrc" },
       libraries = { "crypto" },
       libdirs = { "$(CRYPTO_LIBDIR)" },
     },
     ["webpubsub.curl"] = {
       sources = {
-        "csrc/buffer.c", "csrc/curl_background.c", "csrc/curl_engine.c", "csrc/curl_exchange.c",
-        "csrc/curl_failure.c", "csrc/curl_handover.c", "csrc/curl_lane.c", "csrc/curl_process.c",
-        "csrc/curl_profile.c", "csrc/curl_reactor.c", "csrc/curl_request.c", "csrc/curl_thread.c",
-        "csrc/lua_curl.c", "csrc/lua_curl_thread.c",
+        "csrc/core/bytes.c", "csrc/curl/background.c", "csrc/curl/engine.c", "csrc/curl/exchange.c",
+        "csrc/curl/failure.c", "csrc/curl/handover.c", "csrc/curl/lane.c", "csrc/curl/process.c",
+        "csrc/curl/profile.c", "csrc/curl/reactor.c", "csrc/curl/request.c", "csrc/curl/thread.c", "csrc/lua/curl.c",
+        "csrc/lua/curl_thread.c",
       },
       defines = { "_POSIX_C_SOURCE=200809L" },
+      incdirs = { "csrc" },
       libraries = { "curl", "pthread" },
       libdirs = { "$(CURL_LIBDIR)" },
     },

@@ -274,7 +274,7 @@ describe("a wrong command line", function()
     { "revoke-permission sendToGroup c", "missing argument 'target_name' (or --target-name) (see" },
     { "close-user-connections a --exclude c", "did you mean '--excluded'?" },
     { "close-user-connections ''", "user must not be empty; expected the user's id" },
-    { "close-user-connections ..", 'user must not be ".."' },
+    { "close-user-connections ..", "user must not be or contain a dot segment" },
     { "close-all-connections x --users-from f", "too many arguments" },
     { "send-to-user alice", "missing argument 'content' (or --content) (see webpubsub" },
     { "send-to-user alice --content a --json-content 1", "can not be used together" },

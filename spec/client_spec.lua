@@ -30,7 +30,7 @@ describe("an option", function()
     headers = "a table", user_agent = "a string", policies = "a table", logger = "a function", log_ids = "a boolean",
     ca_file = "a string", client_cert = "a string", client_key = "a string", client_key_password = "a string",
     proxy = "a string or a boolean", http2 = "a boolean", max_response_bytes = "a number",
-    max_header_bytes = "a number", max_connections = "a number",
+    max_header_bytes = "a number", max_url_bytes = "a number", max_connections = "a number",
   }
   for name, expected in pairs(types) do
     it(name .. " must be " .. expected, function()

@@ -4,7 +4,7 @@ local annotations = require("spec.generate.annotations")
 local project = require("spec.support.project")
 local readme = require("spec.generate.readme")
 
-local client_source = project.read("csrc/lua_client.c")
+local client_source = project.read("csrc/lua/client.c")
 
 local function sorted(names)
   table.sort(names)
@@ -47,12 +47,12 @@ describe("the annotations", function()
   it("know every option, field of the context and setting of retries, and no others", function()
     assert.are.same(accepted(client_source, "client_fields"), annotated("Options"))
     assert.are.same(accepted(client_source, "context_fields"), annotated("Context"))
-    assert.are.same(accepted(project.read("csrc/lua_args.c"):match("void wps_read_limits(.*)"), "fields"),
+    assert.are.same(accepted(project.read("csrc/lua/args.c"):match("void wpsL_read_limits(.*)"), "fields"),
       annotated("Retry"))
   end)
 
   it("know every argument of client_access_url and every option of each, and no others", function()
-    assert.are.same(accepted(project.read("csrc/lua_access.c"), "fields"), annotated("AccessArguments"))
+    assert.are.same(accepted(project.read("csrc/lua/access.c"), "fields"), annotated("AccessArguments"))
     local names = {}
     local types = project.read("lua/webpubsub/each.lua"):match("option_types = {(.-)}")
     for name in types:gmatch("([%w_]+) =") do names[#names + 1] = name end

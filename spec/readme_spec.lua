@@ -19,9 +19,9 @@ local function accepted(file, fields)
   return sorted(names)
 end
 
-local OPTIONS = accepted("csrc/lua_client.c", "client_fields")
-local CONTEXT = accepted("csrc/lua_client.c", "context_fields")
-local RETRY = accepted("csrc/lua_args.c", "void wps_read_limits.-fields")
+local OPTIONS = accepted("csrc/lua/client.c", "client_fields")
+local CONTEXT = accepted("csrc/lua/client.c", "context_fields")
+local RETRY = accepted("csrc/lua/args.c", "void wpsL_read_limits.-fields")
 
 describe("the README's code", function()
   local emulator, environment, printed, checked
@@ -107,7 +107,7 @@ describe("the README's make targets", function()
   it("exist", function()
     local code = readme.spans()
     for _, block in ipairs(readme.blocks("sh")) do code[#code + 1] = block end
-    local makefile, found = project.read("Makefile"), 0
+    local makefile, found = project.read("Makefile") .. "\n" .. project.read("spec/spec.mk"), 0
     for words in table.concat(code, "\n"):gmatch("%f[%w]make( [^\n#&]*)") do
       for target in (words .. "\n"):gmatch(" ([%l-]+)%f[%s]") do
         found = found + 1

@@ -27,6 +27,8 @@
 ---@field client_key_password? string
 ---@field proxy? string|false  `http://host:port`; false: none, not even the environment's
 ---@field http2? boolean  use HTTP/2 where the server offers it; default true
+---@field max_url_bytes? integer  of a request, 1024 to 49152; its headers, whose token repeats the URL, may have a third
+---  more; default 12 KiB
 ---@field max_response_bytes? integer  of a body; default 1 MiB
 ---@field max_header_bytes? integer  of all headers of a response; default 64 KiB
 ---@field max_connections? integer  to the service, for the client's tasks, of which more wait, 1 to 10000; default 100
@@ -275,7 +277,7 @@ function client:service_status(arguments) end
 function client:service_status_async(arguments) end
 
 ---@class webpubsub.CloseAllConnections
----@field excluded? string[]  connection ids to leave out, matched exactly
+---@field excluded? string[]  connection ids to leave out, matched exactly; about 11 KiB of them fit into a URL
 ---@field reason? string  why, told to the clients that are closed
 ---@field context? webpubsub.Context
 
@@ -291,7 +293,7 @@ function client:close_all_connections_async(arguments) end
 
 ---@class webpubsub.CloseUserConnections
 ---@field user string  the user's id
----@field excluded? string[]  connection ids to leave out, matched exactly
+---@field excluded? string[]  connection ids to leave out, matched exactly; about 11 KiB of them fit into a URL
 ---@field reason? string  why, told to the clients that are closed
 ---@field context? webpubsub.Context
 
@@ -307,7 +309,7 @@ function client:close_user_connections_async(arguments) end
 
 ---@class webpubsub.CloseGroupConnections
 ---@field group string  the group's name, 1 to 1024 characters
----@field excluded? string[]  connection ids to leave out, matched exactly
+---@field excluded? string[]  connection ids to leave out, matched exactly; about 11 KiB of them fit into a URL
 ---@field reason? string  why, told to the clients that are closed
 ---@field context? webpubsub.Context
 
@@ -382,7 +384,7 @@ function client:group_exists(arguments) end
 function client:group_exists_async(arguments) end
 
 ---@class webpubsub.SendToAll
----@field excluded? string[]  connection ids to leave out, matched exactly
+---@field excluded? string[]  connection ids to leave out, matched exactly; about 11 KiB of them fit into a URL
 ---@field filter? string  an OData expression that chooses the receivers
 ---@field ttl? integer  seconds the service may keep the message for a slow client, 0 to 300
 ---@field content? string  the message, at most 1 MiB; or give json
@@ -421,7 +423,7 @@ function client:send_to_user_async(arguments) end
 
 ---@class webpubsub.SendToGroup
 ---@field group string  the group's name, 1 to 1024 characters
----@field excluded? string[]  connection ids to leave out, matched exactly
+---@field excluded? string[]  connection ids to leave out, matched exactly; about 11 KiB of them fit into a URL
 ---@field filter? string  an OData expression that chooses the receivers
 ---@field ttl? integer  seconds the service may keep the message for a slow client, 0 to 300
 ---@field content? string  the message, at most 1 MiB; or give json

@@ -1,0 +1,118 @@
+/* lua/bindings.h - what the bindings share. */
+#ifndef WPS_LUA_BINDINGS_H
+#define WPS_LUA_BINDINGS_H
+
+#include <sys/types.h>
+
+#include "lua/class.h"
+#include "lua/compat.h"
+#include "core/headers.h"
+#include "core/service.h"
+
+#define WPS_VERSION "0.1.0"
+
+#define WPS_CLIENT "webpubsub.client"
+#define WPS_CALL "webpubsub.call"
+#define WPS_ACCESS "webpubsub.access"
+#define WPS_RESPONSE "webpubsub.response"
+#define WPS_ERROR "webpubsub.error"
+#define WPS_HEADERS "webpubsub.headers"
+
+/* ------------------------------------------------------------------ lua/random.c */
+
+enum { WPS_UUID_LENGTH = 36 };
+
+/* Random bytes fetched from OpenSSL ahead of their use: a fetch costs half a microsecond, whatever its size. */
+struct wps_random {
+    pid_t owner; /* a child process must not hand out what its parent will */
+    size_t left;
+    unsigned char bytes[512];
+};
+
+bool wps_random_take(struct wps_random *random, void *out, size_t length); /* false: OpenSSL has none */
+/* A random UUID (RFC 9562, version 4) and a NUL. */
+bool wps_random_uuid(struct wps_random *random, char text[WPS_UUID_LENGTH + 1]);
+
+/* ------------------------------------------------------------------ what a client is */
+
+struct wps_client {
+    struct wps_endpoint endpoint;
+    struct wps_signer signer; /* not ready: tokens come from a credential function */
+    struct wps_buffer hub;
+    struct wps_buffer headers; /* of every request */
+    struct wps_limits limits;
+    struct wps_random random;
+};
+
+/* ------------------------------------------------------------------ lua/args.c */
+
+/* The types a named argument may have, as bits, so that there may be several. */
+enum wps_lua_type {
+    WPS_LUA_STRING = 1,
+    WPS_LUA_NUMBER = 2,
+    WPS_LUA_BOOLEAN = 4,
+    WPS_LUA_FUNCTION = 8,
+    WPS_LUA_TABLE = 16,
+    WPS_LUA_ANY = 32
+};
+
+struct wps_field {
+    const char *name; /* NULL ends a list */
+    unsigned types;
+};
+
+int wpsL_raise(lua_State *L, const struct wps_error *error, const char *operation);
+int wpsL_raise_no_memory(lua_State *L);
+/* Raises unless `failed` is WPS_OK. */
+void wpsL_check(lua_State *L, enum wps_kind failed, const struct wps_error *error, const char *operation);
+
+/* Raises unless the value at `index` is a table with known keys and values of their types; errors call it `where`. */
+void wpsL_check_fields(lua_State *L, int index, const struct wps_field *fields, const char *where,
+                      const char *operation);
+/* Pushes table[name]; false, and nothing pushed, where it is nil or a null of lua-cjson or NGINX. Raw. */
+bool wpsL_push_field(lua_State *L, int index, const char *name);
+bool wpsL_is_null(lua_State *L, int index);
+/* The string at `index`, which its owner keeps alive. */
+struct wps_slice wpsL_to_slice(lua_State *L, int index);
+struct wps_slice wpsL_string_field(lua_State *L, int index, const char *name); /* absent: no such field */
+bool wpsL_boolean_field(lua_State *L, int index, const char *name);
+/* Type errors name what was expected and what came. */
+int wpsL_type_error(lua_State *L, const char *argument, const char *expected, int index, const char *operation);
+/* Reads a whole number over what `value` holds. */
+void wpsL_read_count(lua_State *L, int index, const char *name, int low, int high, int *value, const char *operation);
+/* Reads timeout, attempt_timeout, retries and retry over what `limits` holds. */
+void wpsL_read_limits(lua_State *L, int index, struct wps_limits *limits, const char *operation);
+/* Reads a table of headers into a block; the ones that the pipeline writes are refused. */
+void wpsL_read_headers(lua_State *L, int index, struct wps_buffer *block, const char *operation);
+void wpsL_check_user_header(lua_State *L, struct wps_slice name, struct wps_slice value, const char *operation);
+
+/* ------------------------------------------------------------------ lua/json.c */
+
+/* Pushes the JSON value in `text`; false, and nothing pushed, where there is none. */
+bool wpsL_push_json(lua_State *L, struct wps_slice text);
+/* Pushes the text of the value at `index` and returns it; absent, with the error told, where it cannot be JSON. */
+struct wps_slice wpsL_encode_json(lua_State *L, int index, struct wps_error *error);
+void wpsL_register_json(lua_State *L);
+
+/* ------------------------------------------------------------------ lua/access.c, lua/client.c, lua/call.c, lua/result.c */
+
+/* The functions that take a client or a call have these upvalues: see lua/class.h. */
+enum { WPS_CLIENT_UPVALUE = 1, WPS_CALL_UPVALUE, WPS_CLASS_UPVALUES = WPS_CALL_UPVALUE };
+void wpsL_push_classes(lua_State *L);
+
+struct wps_client *wpsL_to_client(lua_State *L, int index, const char *operation);
+struct wps_call *wpsL_to_call(lua_State *L, int index);
+/* Pushes a new call, empty and owned by its userdata, whose uservalue keeps the client at `client` alive. */
+struct wps_call *wpsL_push_call(lua_State *L, int client);
+
+/* Pushes the call's response table, or nil and its error. */
+int wpsL_push_result(lua_State *L, const struct wps_call *call, bool no_throw);
+void wpsL_push_headers(lua_State *L, struct wps_slice block);
+
+void wpsL_register_access(lua_State *L);
+void wpsL_register_http1(lua_State *L); /* lua/http1.c */
+void wpsL_register_client(lua_State *L);
+void wpsL_register_call(lua_State *L);
+void wpsL_register_result(lua_State *L);
+
+#endif
