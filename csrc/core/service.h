@@ -50,12 +50,12 @@ enum wps_kind wps_hub_check(struct wps_slice hub, struct wps_error *error);
 enum wps_type {
     WPS_ID,      /* names a user or connection: not empty; in a path without dot segments and control bytes */
     WPS_GROUP,   /* 1-1024 characters, not all white space; in a path an id's rules apply as well */
-    WPS_TEXT,    /* any UTF-8 */
-    WPS_INTEGER, /* within minimum..maximum */
+    WPS_TEXT,    /* any UTF-8; in a path an id's rules apply */
+    WPS_INTEGER, /* within minimum..maximum; in a query */
     WPS_CHOICE,  /* one of `choices` */
-    WPS_LIST,    /* texts, none of them empty */
-    WPS_GROUPS,  /* names of groups */
-    WPS_CONTENT, /* the message itself, bytes */
+    WPS_LIST,    /* texts, none of them empty; not in a path */
+    WPS_GROUPS,  /* names of groups; not in a path */
+    WPS_CONTENT, /* the message itself, bytes; with WPS_JSON and WPS_MEDIA after it, and no other member in the body */
     WPS_JSON,    /* the message as a value that the bindings encode */
     WPS_MEDIA    /* the content's type: a short name of ours, or the MIME type itself */
 };
@@ -63,8 +63,8 @@ enum wps_type {
 enum wps_place { WPS_IN_PATH, WPS_IN_QUERY, WPS_IN_BODY };
 
 struct wps_parameter {
-    const char *name; /* what a Lua program writes */
-    const char *wire; /* what the service reads; in a path the name in braces */
+    const char *name; /* what a Lua program writes; stands in braces in a path */
+    const char *wire; /* what the service reads in a query or a body; "" for what is the body */
     enum wps_type type;
     enum wps_place place;
     bool required;
@@ -82,6 +82,7 @@ enum wps_result {
 
 enum { WPS_MAX_PARAMETERS = 8 };
 
+/* spec/operations_table_spec.lua refuses a row that the rest of the core does not carry out. */
 struct wps_operation {
     const char *name;
     const char *method;

@@ -27,8 +27,8 @@
 ---@field client_key_password? string
 ---@field proxy? string|false  `http://host:port`; false: none, not even the environment's
 ---@field http2? boolean  use HTTP/2 where the server offers it; default true
----@field max_url_bytes? integer  of a request, 1024 to 49152; its headers, whose token repeats the URL, may have a third
----  more; default 12 KiB
+---@field max_url_bytes? integer  of a request, 1024 to 49152; its headers, whose token repeats the URL, may have a
+---  third more; default 12 KiB
 ---@field max_response_bytes? integer  of a body; default 1 MiB
 ---@field max_header_bytes? integer  of all headers of a response; default 64 KiB
 ---@field max_connections? integer  to the service, for the client's tasks, of which more wait, 1 to 10000; default 100
