@@ -25,6 +25,8 @@ struct wps_endpoint {
 enum wps_kind wps_base_parse(struct wps_base *base, struct wps_slice text, int port, const char *what,
                              struct wps_error *error);
 void wps_base_free(struct wps_base *base);
+/* Is the host of scheme://[user:password@]host[:port] this machine by its very name? */
+bool wps_proxy_is_loopback(struct wps_slice url);
 /* Length of "https://host[:port]" in an absolute URL; 0 where it has no path after that. */
 size_t wps_origin_length(struct wps_slice url);
 /* Has it a dot segment ("." or ".."), as it is or decoded once or twice, which something on the way could fold away? */

@@ -10,7 +10,7 @@
 ---  expires, in seconds since the epoch; with endpoint
 ---@field hub string  the hub's name
 ---@field reverse_proxy? string  send there; requests are still signed for the endpoint
----@field allow_http? boolean  plain http to other machines; default false
+---@field allow_http? boolean  plain http to other machines, or through a proxy on one; default false
 ---@field timeout? number  seconds for one call with all its attempts and waits; default 60
 ---@field attempt_timeout? number  seconds for one attempt; default 15
 ---@field connect_timeout? number  seconds to connect; default 5
