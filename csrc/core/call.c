@@ -218,6 +218,11 @@ enum wps_step wps_call_response(struct wps_call *call, double now, double wall, 
         call->challenged = true;
         return next_attempt(call, now);
     }
+    if (call->claims.failed) {
+        memset(&call->error, 0, sizeof call->error);
+        wps_buffer_check(&call->claims, &call->error, "claims");
+        return done(call, now);
+    }
     call->retryable = verdict == WPS_VERDICT_RETRY || status_is_retryable(&call->limits.retry, status);
     return retry_or_give_up(call, now, random);
 }

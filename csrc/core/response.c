@@ -204,7 +204,7 @@ bool wps_claims_challenge(int status, struct wps_slice headers, struct wps_buffe
     wps_buffer_truncate(claims, 0);
     found = status == 401 && wps_slice_is(wps_challenge(headers, "error"), "insufficient_claims")
             && decode_base64(wps_challenge(headers, "claims"), claims);
-    if (!found)
+    if (!found && claims->failed != WPS_NO_MEMORY)
         wps_buffer_truncate(claims, 0); /* what was decoded before it went wrong */
     return found;
 }

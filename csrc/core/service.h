@@ -184,7 +184,8 @@ double wps_retry_after(struct wps_slice headers, double wall);
 struct wps_slice wps_fallback_code(int status, struct wps_slice headers, char *room, size_t size);
 /* A parameter of the WWW-Authenticate header, such as "error"; absent where it has none. */
 struct wps_slice wps_challenge(struct wps_slice headers, const char *parameter);
-/* 401 with error="insufficient_claims": the decoded claims the next token must carry. False: no such challenge. */
+/* 401 with error="insufficient_claims": the decoded claims the next token must carry. False: no such challenge, or no
+ * memory for it, as `claims` then says. */
 bool wps_claims_challenge(int status, struct wps_slice headers, struct wps_buffer *claims);
 void wps_response_free(struct wps_response *response);
 

@@ -78,7 +78,9 @@ struct wps_slice wpsL_string_field(lua_State *L, int index, const char *name); /
 bool wpsL_boolean_field(lua_State *L, int index, const char *name);
 /* Type errors name what was expected and what came. */
 int wpsL_type_error(lua_State *L, const char *argument, const char *expected, int index, const char *operation);
-/* Reads a whole number over what `value` holds. */
+/* Read a number, and a whole number, over what `value` holds. */
+void wpsL_read_number(lua_State *L, int index, const char *name, double low, double high, double *value,
+                      const char *operation);
 void wpsL_read_count(lua_State *L, int index, const char *name, int low, int high, int *value, const char *operation);
 /* Reads timeout, attempt_timeout, retries and retry over what `limits` holds. */
 void wpsL_read_limits(lua_State *L, int index, struct wps_limits *limits, const char *operation);

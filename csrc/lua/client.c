@@ -158,14 +158,37 @@ static void read_url_bytes(lua_State *L, struct wps_client *client)
 }
 
 /* The Lua side reads these for the transport that needs them; they are checked whichever it is. */
-static void check_counts(lua_State *L)
+static void check_numbers(lua_State *L)
 {
+    const int most_bytes = 2147483647;
+    double seconds = 0;
     int ignored = 0;
 
+    wpsL_read_number(L, 1, "connect_timeout", 0.001, 86400, &seconds, "new");
+    wpsL_read_count(L, 1, "max_response_bytes", 1, most_bytes, &ignored, "new");
+    wpsL_read_count(L, 1, "max_header_bytes", 1, most_bytes, &ignored, "new");
     wpsL_read_count(L, 1, "max_connections", 1, 10000, &ignored, "new");
     wpsL_read_count(L, 1, "pool_size", 1, 10000, &ignored, "new");
     wpsL_read_count(L, 1, "backlog", 0, 100000, &ignored, "new");
     wpsL_read_count(L, 1, "max_deferred", 1, 100000, &ignored, "new");
+}
+
+static void check_texts(lua_State *L)
+{
+    static const char *const names[] = { "ca_file", "client_cert", "client_key", "client_key_password", "proxy" };
+    struct wps_error error = { 0 };
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct wps_slice text = wpsL_string_field(L, 1, names[i]);
+        if (text.data && !text.length)
+            wps_fail(&error, WPS_ARGUMENT, names[i], "empty", "%s must not be empty", names[i]);
+        if (text.length && memchr(text.data, '\0', text.length))
+            wps_fail(&error, WPS_ARGUMENT, names[i], "invalid", "%s must not have NUL bytes", names[i]);
+    }
+    if (wpsL_boolean_field(L, 1, "proxy") && !wpsL_string_field(L, 1, "proxy").data)
+        wps_fail(&error, WPS_ARGUMENT, "proxy", "type",
+                 "proxy must be a URL such as \"http://host:port\", or false for none; it is true");
+    wpsL_check(L, error.kind, &error, "new");
 }
 
 static int client_new(lua_State *L)
@@ -186,7 +209,8 @@ static int client_new(lua_State *L)
     read_hub(L, client);
     wpsL_read_limits(L, 1, &client->limits, "new");
     read_url_bytes(L, client);
-    check_counts(L);
+    check_numbers(L);
+    check_texts(L);
     read_headers(L, client);
     return 1;
 }
