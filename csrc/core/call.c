@@ -208,6 +208,8 @@ enum wps_step wps_call_response(struct wps_call *call, double now, double wall, 
     bool is_error = verdict == WPS_VERDICT_DEFAULT ? is_failure(call->request.operation, status, headers)
                                                    : verdict != WPS_VERDICT_SUCCESS;
 
+    if (headers.length && memchr(headers.data, '\0', headers.length)) /* whichever transport let it pass */
+        return wps_call_failure(call, now, random, WPS_PROTOCOL, "malformed", "a header of the response has a NUL byte");
     memset(&call->error, 0, sizeof call->error);
     call->retryable = false;
     if (!is_error)
