@@ -14,7 +14,7 @@
 #include <string.h>
 
 const struct wps_limits wps_default_limits = {
-    .url_bytes = 12 * 1024, /* documented for Azure SignalR, with 16 KiB of headers */
+    .url_bytes = 12288, /* documented for Azure SignalR, with 16384 bytes of headers */
     .timeout = 60,
     .attempt_timeout = 15,
     /* the vendor's .NET client: 3 retries after 0.8, 1.6 and 3.2 s, 20 % more or less, of these statuses */

@@ -182,7 +182,7 @@ static void check_texts(lua_State *L)
         struct wps_slice text = wpsL_string_field(L, 1, names[i]);
         if (text.data && !text.length)
             wps_fail(&error, WPS_ARGUMENT, names[i], "empty", "%s must not be empty", names[i]);
-        if (text.length && memchr(text.data, '\0', text.length))
+        if (text.data && memchr(text.data, '\0', text.length))
             wps_fail(&error, WPS_ARGUMENT, names[i], "invalid", "%s must not have NUL bytes", names[i]);
     }
     if (wpsL_boolean_field(L, 1, "proxy") && !wpsL_string_field(L, 1, "proxy").data)
