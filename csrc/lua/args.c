@@ -47,7 +47,13 @@ void wpsL_check(lua_State *L, enum wps_kind failed, const struct wps_error *erro
 
 bool wpsL_is_null(lua_State *L, int index)
 {
-    return lua_isnoneornil(L, index) || (lua_islightuserdata(L, index) && lua_touserdata(L, index) == NULL);
+    switch (lua_type(L, index)) {
+    case LUA_TNONE:
+    case LUA_TNIL: return true;
+    case LUA_TLIGHTUSERDATA: return lua_touserdata(L, index) == NULL; /* of lua-cjson or NGINX */
+    case LUA_TUSERDATA: return wpsL_is_marker(L, index, WPS_NULL);
+    default: return false;
+    }
 }
 
 bool wpsL_push_field(lua_State *L, int index, const char *name)

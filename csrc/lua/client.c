@@ -267,11 +267,11 @@ static void read_integer(lua_State *L, struct wps_request *request, int index, s
 
 static void read_json(lua_State *L, struct wps_request *request, int index, struct wps_error *error)
 {
-    struct wps_slice text = wpsL_encode_json(L, -1, error);
+    struct wps_buffer *body = wps_request_json(request, index, error);
 
-    if (!error->kind) {
-        wps_request_text(request, index, 0, text, error);
-        lua_pop(L, 1); /* the text; its value stays for the caller */
+    if (body) {
+        wpsL_write_json(L, -1, body, error);
+        wps_buffer_check(body, error, "json");
     }
 }
 

@@ -153,7 +153,7 @@ static int core_nearest(lua_State *L)
     return 1;
 }
 
-/* field(table, name): read as the C side reads: raw, and nil for a null of lua-cjson or NGINX. */
+/* field(table, name): read as the C side reads: raw, and nil for a null. */
 static int core_field(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -232,6 +232,8 @@ __attribute__((visibility("default"))) int luaopen_webpubsub_core(lua_State *L)
     lua_setfield(L, -2, "api_version");
     wpsL_register_json(L);
     wpsL_register_access(L);
+    wpsL_register_text(L);
+    wpsL_register_events(L);
     wpsL_register_http1(L);
     wpsL_register_client(L);
     wpsL_register_call(L);
