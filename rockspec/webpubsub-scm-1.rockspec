@@ -9,7 +9,8 @@ description = {
   license = "MIT",
 }
 supported_platforms = { "linux" }
--- lua-cjson is needed as well, and not named here: Debian's package is no rock, and LuaRocks would fetch another one.
+-- The library needs no other rock. The command line and the emulator need lua-cjson, which is not named here: Debian's
+-- package is no rock, and LuaRocks would fetch another one.
 dependencies = { "lua >= 5.1, < 5.5" }
 external_dependencies = {
   CRYPTO = { library = "crypto" },
@@ -21,9 +22,10 @@ build = {
     ["webpubsub.core"] = {
       sources = {
         "csrc/core/base64.c", "csrc/core/bytes.c", "csrc/core/call.c", "csrc/core/endpoint.c", "csrc/core/events.c",
-        "csrc/core/headers.c", "csrc/core/http1.c", "csrc/core/http1_request.c", "csrc/core/jwt.c",
-        "csrc/core/operations.c", "csrc/core/request.c", "csrc/core/response.c", "csrc/lua/access.c", "csrc/lua/args.c",
-        "csrc/lua/call.c", "csrc/lua/client.c", "csrc/lua/core.c", "csrc/lua/events.c", "csrc/lua/http1.c",
+        "csrc/core/headers.c", "csrc/core/http1.c", "csrc/core/http1_request.c", "csrc/core/json.c",
+        "csrc/core/json_number.c", "csrc/core/jwt.c", "csrc/core/operations.c", "csrc/core/options.c",
+        "csrc/core/request.c", "csrc/core/response.c", "csrc/lua/access.c", "csrc/lua/args.c", "csrc/lua/call.c",
+        "csrc/lua/client.c", "csrc/lua/core.c", "csrc/lua/decode.c", "csrc/lua/events.c", "csrc/lua/http1.c",
         "csrc/lua/json.c", "csrc/lua/random.c", "csrc/lua/result.c", "csrc/lua/text.c",
       },
       defines = { "_POSIX_C_SOURCE=200809L" },

@@ -285,7 +285,7 @@ describe("a wrong command line", function()
     { "send-to-user alice --content-file /nowhere", "/nowhere: No such file or directory" },
     { "send-to-user alice --content-file /", "/: Is a directory" },
     { "send-to-all --content a --timeout soon", '--timeout takes a number of seconds, not "soon"' },
-    { "send-to-all --content a --timeout 0", "--timeout must be from 0.001 to 86400; it is 0" },
+    { "send-to-all --content a --timeout 0", "--timeout must be from 0.001 to 86400 s; it is 0" },
     { "send-to-all --content a --retries -1", "unknown option '-1'" },
     { "send-to-all --content a --header x", '--header must be "Name: value"; it is "x"' },
     { "send-to-all --content a --header 'Host: x'", "--header Host cannot be set" },

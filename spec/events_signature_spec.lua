@@ -202,7 +202,7 @@ describe("the options", function()
     refused({ user_event = { chat = "x" } },
       'user_event must hold functions by the names of events; ["chat"] is a string')
     refused({ user_event = { print } }, "user_event must hold functions by the names of events; [1] is a function")
-    refused({ max_body_bytes = 0 }, "max_body_bytes must be a whole number from 1 to 67108864; it is 0")
+    refused({ max_body_bytes = 0 }, "max_body_bytes must be from 1 to 67108864 bytes; it is 0")
     refused({ max_body_bytes = 1.5 }, "max_body_bytes must be a whole number")
     assert.is_false(pcall(events.new))
     assert.is_false(pcall(events.new, "chat"))

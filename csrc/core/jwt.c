@@ -1,11 +1,11 @@
-/* jwt.c - HS256 tokens (RFC 7515, RFC 7519), and the little JSON that is written rather than read. */
+/* jwt.c - HS256 tokens (RFC 7515, RFC 7519). */
 #include "core/base64.h"
+#include "core/json.h"
 #include "core/service.h"
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
-#include <stdio.h>
 
 /* Seconds a request's token is valid: every attempt gets a fresh one for its own URL, so it need only outlast the
  * attempt; the service allows for clocks that are 5 minutes off on top. */
@@ -13,26 +13,6 @@ enum { REQUEST_TOKEN_LIFETIME = 300 };
 
 /* base64url of {"alg":"HS256","typ":"JWT"}, and the dot after it */
 static const char token_header[] = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.";
-
-void wps_json_string(struct wps_buffer *buffer, struct wps_slice text)
-{
-    size_t plain = 0; /* where the bytes begin that go out as they are */
-
-    wps_buffer_text(buffer, "\"");
-    for (size_t i = 0; i < text.length; i++) {
-        unsigned char byte = (unsigned char)text.data[i];
-        char escaped[8];
-
-        if (byte >= 0x20 && byte != '"' && byte != '\\')
-            continue;
-        wps_buffer_append(buffer, text.data + plain, i - plain);
-        plain = i + 1;
-        snprintf(escaped, sizeof escaped, byte < 0x20 ? "\\u%04x" : "\\%c", byte);
-        wps_buffer_text(buffer, escaped);
-    }
-    wps_buffer_append(buffer, text.data + plain, text.length - plain);
-    wps_buffer_text(buffer, "\"");
-}
 
 /* ------------------------------------------------------------------ signer */
 

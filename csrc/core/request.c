@@ -1,6 +1,7 @@
 /* request.c - an operation and its arguments become a method, a URL, headers and a body. */
-#include "core/service.h"
 #include "core/headers.h"
+#include "core/json.h"
+#include "core/service.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -124,14 +125,16 @@ static enum wps_kind set_content(struct wps_request *request, struct wps_slice v
     return wps_buffer_check(&request->body, error, "content");
 }
 
-/* The value is the text of the JSON already. */
-static enum wps_kind set_json(struct wps_request *request, struct wps_slice value, struct wps_error *error)
+struct wps_buffer *wps_request_json(struct wps_request *request, int index, struct wps_error *error)
 {
-    if (request->has_body)
-        return wps_fail(error, WPS_ARGUMENT, "json", "invalid", "content and json are both given; give one of them");
-    request->given |= 1u << index_of(request->operation, WPS_CONTENT);
+    if (request->has_body) {
+        wps_fail(error, WPS_ARGUMENT, "json", "invalid", "content and json are both given; give one of them");
+        return NULL;
+    }
+    request->given |= 1u << index | 1u << index_of(request->operation, WPS_CONTENT);
     request->content_type = "application/json";
-    return set_content(request, value, error);
+    request->has_body = true;
+    return &request->body;
 }
 
 static void add_query(struct wps_buffer *buffer, const char *name, struct wps_slice value)
@@ -187,8 +190,6 @@ enum wps_kind wps_request_text(struct wps_request *request, int index, int item,
     request->given |= 1u << index;
     if (parameter->type == WPS_CONTENT)
         return set_content(request, value, error);
-    if (parameter->type == WPS_JSON)
-        return set_json(request, value, error);
     if (parameter->type == WPS_MEDIA)
         return set_media_type(request, value, error);
     if (item) {

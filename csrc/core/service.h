@@ -56,7 +56,7 @@ enum wps_type {
     WPS_LIST,    /* texts, none of them empty */
     WPS_GROUPS,  /* names of groups */
     WPS_CONTENT, /* the message itself, bytes */
-    WPS_JSON,    /* the message as a value that the bindings encode */
+    WPS_JSON,    /* the message as a value that the bindings encode: wps_request_json() */
     WPS_MEDIA    /* the content's type: a short name of ours, or the MIME type itself */
 };
 
@@ -101,8 +101,6 @@ const struct wps_operation *wps_operation_find(const char *name); /* NULL: no su
 const char *wps_type_name(enum wps_type type);
 
 /* ------------------------------------------------------------------ jwt */
-
-void wps_json_string(struct wps_buffer *buffer, struct wps_slice text);
 
 enum { WPS_HMAC_LENGTH = 32 };
 
@@ -151,6 +149,9 @@ void wps_request_begin(struct wps_request *request, const struct wps_operation *
 /* Values come in the order of operation->parameters; a list's come one by one, `item` counting from 1 (0: no list). */
 enum wps_kind wps_request_text(struct wps_request *request, int parameter, int item, struct wps_slice value,
                                struct wps_error *error);
+/* The body, for the caller to write the JSON of a WPS_JSON parameter to; NULL, with the error told, where there is one
+ * already. */
+struct wps_buffer *wps_request_json(struct wps_request *request, int parameter, struct wps_error *error);
 enum wps_kind wps_request_integer(struct wps_request *request, int parameter, int64_t value, struct wps_error *error);
 enum wps_kind wps_request_finish(struct wps_request *request, const struct wps_endpoint *endpoint,
                                  struct wps_slice hub, struct wps_error *error);
@@ -182,6 +183,8 @@ double wps_retry_after(struct wps_slice headers, double wall);
 /* The code of an error whose body has none: x-ms-error-code, the error of WWW-Authenticate, the status text. It
  * points into `headers`, to static text, or to `room`. */
 struct wps_slice wps_fallback_code(int status, struct wps_slice headers, char *room, size_t size);
+/* Writes why a body cannot be read: an encoding, charset or type that was not asked for, else the reader's problem. */
+void wps_body_complaint(struct wps_slice headers, const char *problem, char *text, size_t size);
 /* A parameter of the WWW-Authenticate header, such as "error"; absent where it has none. */
 struct wps_slice wps_challenge(struct wps_slice headers, const char *parameter);
 /* 401 with error="insufficient_claims": the decoded claims the next token must carry. False: no such challenge. */

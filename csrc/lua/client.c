@@ -26,41 +26,6 @@ struct wps_client *wpsL_to_client(lua_State *L, int index, const char *operation
 
 /* ------------------------------------------------------------------ new */
 
-static const struct wps_field client_fields[] = {
-    { "connection_string", WPS_LUA_STRING },
-    { "endpoint", WPS_LUA_STRING },
-    { "key", WPS_LUA_STRING },
-    { "credential", WPS_LUA_FUNCTION },
-    { "hub", WPS_LUA_STRING },
-    { "reverse_proxy", WPS_LUA_STRING },
-    { "allow_http", WPS_LUA_BOOLEAN },
-    { "timeout", WPS_LUA_NUMBER },
-    { "attempt_timeout", WPS_LUA_NUMBER },
-    { "connect_timeout", WPS_LUA_NUMBER },
-    { "retries", WPS_LUA_NUMBER },
-    { "retry", WPS_LUA_TABLE },
-    { "headers", WPS_LUA_TABLE },
-    { "user_agent", WPS_LUA_STRING },
-    { "policies", WPS_LUA_TABLE },
-    { "logger", WPS_LUA_FUNCTION },
-    { "log_ids", WPS_LUA_BOOLEAN },
-    { "ca_file", WPS_LUA_STRING },
-    { "client_cert", WPS_LUA_STRING },
-    { "client_key", WPS_LUA_STRING },
-    { "client_key_password", WPS_LUA_STRING },
-    { "proxy", WPS_LUA_STRING | WPS_LUA_BOOLEAN },
-    { "http2", WPS_LUA_BOOLEAN },
-    { "max_url_bytes", WPS_LUA_NUMBER },
-    { "max_response_bytes", WPS_LUA_NUMBER },
-    { "max_header_bytes", WPS_LUA_NUMBER },
-    { "max_connections", WPS_LUA_NUMBER },
-    { "transport", WPS_LUA_FUNCTION },
-    { "pool_size", WPS_LUA_NUMBER },
-    { "backlog", WPS_LUA_NUMBER },
-    { "max_deferred", WPS_LUA_NUMBER },
-    { NULL, 0 },
-};
-
 /* Endpoint and key, from the connection string or each by itself. */
 static void read_identity(lua_State *L, struct wps_client *client)
 {
@@ -148,26 +113,15 @@ static void read_url_bytes(lua_State *L, struct wps_client *client)
 {
     int bytes = (int)client->limits.url_bytes;
 
-    wpsL_read_count(L, 1, "max_url_bytes", 1024, (int)WPS_BUFFER_DEFAULT_MAXIMUM / 4 * 3, &bytes, "new");
+    wpsL_read_whole(L, 1, "max_url_bytes", &bytes);
     client->limits.url_bytes = (size_t)bytes;
-}
-
-/* The Lua side reads these for the transport that needs them; they are checked whichever it is. */
-static void check_counts(lua_State *L)
-{
-    int ignored = 0;
-
-    wpsL_read_count(L, 1, "max_connections", 1, 10000, &ignored, "new");
-    wpsL_read_count(L, 1, "pool_size", 1, 10000, &ignored, "new");
-    wpsL_read_count(L, 1, "backlog", 0, 100000, &ignored, "new");
-    wpsL_read_count(L, 1, "max_deferred", 1, 100000, &ignored, "new");
 }
 
 static int client_new(lua_State *L)
 {
     struct wps_client *client;
 
-    wpsL_check_fields(L, 1, client_fields, "the table of options", "new");
+    wpsL_check_options(L, 1, wps_options, WPS_FOR_CLIENT, "the table of options", "new");
     lua_settop(L, 1);
     client = lua_newuserdata(L, sizeof *client);
     memset(client, 0, sizeof *client);
@@ -181,7 +135,6 @@ static int client_new(lua_State *L)
     read_hub(L, client);
     wpsL_read_limits(L, 1, &client->limits, "new");
     read_url_bytes(L, client);
-    check_counts(L);
     read_headers(L, client);
     return 1;
 }
@@ -255,29 +208,17 @@ static int client_extras(lua_State *L)
 
 /* ------------------------------------------------------------------ prepare */
 
-static const struct wps_field context_fields[] = {
-    { "timeout", WPS_LUA_NUMBER },
-    { "attempt_timeout", WPS_LUA_NUMBER },
-    { "retries", WPS_LUA_NUMBER },
-    { "retry", WPS_LUA_TABLE },
-    { "headers", WPS_LUA_TABLE },
-    { "request_id", WPS_LUA_STRING },
-    { "cancel", WPS_LUA_FUNCTION },
-    { "no_throw", WPS_LUA_BOOLEAN },
-    { "classify", WPS_LUA_FUNCTION | WPS_LUA_TABLE },
-    { "policies", WPS_LUA_TABLE },
-    { NULL, 0 },
-};
-
 static void check_known(lua_State *L, const struct wps_operation *operation)
 {
-    struct wps_field fields[WPS_MAX_PARAMETERS + 2] = { { "context", WPS_LUA_TABLE } };
+    struct wps_option options[WPS_MAX_PARAMETERS + 2] = { { .name = "context", .types = WPS_OPTION_TABLE } };
 
     for (int i = 0; i < WPS_MAX_PARAMETERS && operation->parameters[i]; i++) {
-        fields[i + 1].name = operation->parameters[i]->name;
-        fields[i + 1].types = WPS_LUA_ANY; /* read_parameter() knows better what it should be */
+        options[i + 1].name = operation->parameters[i]->name;
+        options[i + 1].types = WPS_OPTION_ANY; /* read_parameter() knows better what it should be */
     }
-    wpsL_check_fields(L, 3, fields, "the table of arguments", operation->name);
+    for (int i = 0; options[i].name; i++)
+        options[i].where = WPS_EVERYWHERE;
+    wpsL_check_options(L, 3, options, WPS_EVERYWHERE, "the table of arguments", operation->name);
 }
 
 /* A list is a table with the keys 1 to n and no others; holes and names would be lost in silence. */
@@ -321,11 +262,11 @@ static void read_integer(lua_State *L, struct wps_request *request, int index, s
 
 static void read_json(lua_State *L, struct wps_request *request, int index, struct wps_error *error)
 {
-    struct wps_slice text = wpsL_encode_json(L, -1, error);
+    struct wps_buffer *body = wps_request_json(request, index, error);
 
-    if (!error->kind) {
-        wps_request_text(request, index, 0, text, error);
-        lua_pop(L, 1); /* the text; its value stays for the caller */
+    if (body) {
+        wpsL_write_json(L, -1, body, error);
+        wps_buffer_check(body, error, "json");
     }
 }
 
@@ -379,7 +320,7 @@ static void read_context(lua_State *L, struct wps_client *client, struct wps_cal
 
     if (wpsL_push_field(L, 3, "context")) {
         context = lua_gettop(L);
-        wpsL_check_fields(L, context, context_fields, "context", operation);
+        wpsL_check_options(L, context, wps_options, WPS_FOR_CALL, "context", operation);
         wpsL_read_limits(L, context, &call->limits, operation);
         wpsL_read_headers(L, context, &call->request.headers, operation);
     }

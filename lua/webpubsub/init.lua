@@ -17,6 +17,8 @@ return {
   filter = filter,
   gather = task.gather,
   help = help.print,
+  null = core.null,
+  empty_array = core.empty_array,
   version = core.version,
   api_version = core.api_version,
 }

@@ -12,15 +12,16 @@ local MAX_STATE_BYTES = 8000
 
 local JSON = "application/json"
 
+local OPERATION = "events.reject" -- of its errors; those of an answer go to the log without one
+
 local function user_properties(list)
   local properties = {}
   for index, property in ipairs(list) do
     local where = ("mqtt.user_properties[%d]"):format(index)
-    check.fields(property, { name = "string", value = "string" }, where)
-    if not (property.name and property.value) then
-      check.refuse("user_properties", "missing", where .. " needs a name and a value")
-    end
-    properties[index] = { name = property.name, value = property.value }
+    core.check_options(property, "property", where, OPERATION)
+    local name, value = core.field(property, "name"), core.field(property, "value")
+    if not (name and value) then check.refuse("user_properties", "missing", where .. " needs a name and a value") end
+    properties[index] = { name = name, value = value }
   end
   return #properties > 0 and properties or nil -- an empty list has no JSON that it could not be mistaken for
 end
@@ -49,26 +50,20 @@ local function mqtt_code(status, version)
 end
 
 local function refuse_rejection(argument, message)
-  core.raise("argument", "invalid", message, argument, "events.reject")
-end
-
-local function is_whole(number, low, high)
-  return type(number) == "number" and number >= low and number <= high and number % 1 == 0
+  core.raise("argument", "invalid", message, argument, OPERATION)
 end
 
 --- See `events.reject` in annotations.lua.
 function answer.reject(status, message, mqtt)
   local self = setmetatable({ status = status, message = message or "" }, rejection)
-  if not is_whole(status, 400, 599) then
+  if type(status) ~= "number" or not (status >= 400 and status <= 599) or status % 1 ~= 0 then
     refuse_rejection("status", "status must be an HTTP status from 400 to 599; it is " .. tostring(status))
   elseif type(self.message) ~= "string" then
     refuse_rejection("message", "message must be a string; it is a " .. type(message))
   elseif mqtt ~= nil then
-    check.fields(mqtt, { code = "number", user_properties = "table" }, "mqtt")
-    if mqtt.code and not is_whole(mqtt.code, 1, 255) then
-      refuse_rejection("code", "mqtt.code must be a reason code of MQTT, 1 to 255; it is " .. tostring(mqtt.code))
-    end
-    self.mqtt_code, self.user_properties = mqtt.code, user_properties(mqtt.user_properties or {})
+    core.check_options(mqtt, "rejection", "mqtt", OPERATION)
+    self.mqtt_code = core.field(mqtt, "code")
+    self.user_properties = user_properties(core.field(mqtt, "user_properties") or {})
   end
   return self
 end
@@ -78,7 +73,7 @@ end
 -- Appends the header that replaces the connection's state.
 local function add_state(headers, state)
   if state == nil then return end
-  local text = next(state) == nil and "{}" or core.encode_json(state)
+  local text = core.encode_json(state)
   if not text:find("^{") then check.refuse("state", "type", "state must have names; it is a list") end
   text = core.base64(text)
   if #text > MAX_STATE_BYTES then
@@ -96,32 +91,21 @@ end
 
 local answers = {}
 
-local connect_types = {
-  user = "string", groups = "table", roles = "table", subprotocol = "string", state = "table", mqtt = "table",
-}
-
--- The service takes an empty one for a mistake.
-local function filled(given, name)
-  local text = core.field(given, name)
-  if text == "" then check.refuse(name, "empty", name .. " must not be empty; leave it out") end
-  return text
-end
-
 local function list_of(given, name)
   local list = check.strings(core.field(given, name), name)
   return list and #list > 0 and list or nil
 end
 
 function answers.connect(given)
-  check.fields(given, connect_types, "the answer")
+  core.check_options(given, "connect", "the answer", OPERATION)
   local headers = {}
   local body = {
-    userId = filled(given, "user"), groups = list_of(given, "groups"), roles = list_of(given, "roles"),
-    subprotocol = filled(given, "subprotocol"),
+    userId = core.field(given, "user"), groups = list_of(given, "groups"), roles = list_of(given, "roles"),
+    subprotocol = core.field(given, "subprotocol"),
   }
   local mqtt = core.field(given, "mqtt")
   if mqtt then
-    check.fields(mqtt, { user_properties = "table" }, "mqtt")
+    core.check_options(mqtt, "mqtt", "mqtt", OPERATION)
     local properties = user_properties(core.field(mqtt, "user_properties") or {})
     body.mqtt = properties and { userProperties = properties }
   end
@@ -130,8 +114,6 @@ function answers.connect(given)
   headers["Content-Type"] = JSON
   return 200, headers, core.encode_json(body)
 end
-
-local user_types = { content = "string", content_type = "string", json = "any", state = "table" }
 
 local mime_types = { text = "text/plain", json = JSON, binary = "application/octet-stream" }
 
@@ -156,7 +138,7 @@ local function message_of(given)
 end
 
 function answers.user(given)
-  check.fields(given, user_types, "the answer")
+  core.check_options(given, "user_event", "the answer", OPERATION)
   local headers = {}
   add_state(headers, core.field(given, "state"))
   local content, mime = message_of(given)
