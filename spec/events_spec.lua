@@ -308,13 +308,9 @@ describe("the answer to a user's event", function()
   end)
 
   it("may be the event's own JSON", function()
-    local text = '{"list":[],"null":null,"object":{}}'
     local handler = new({ user_event = function(event) return { json = event.json } end })
-    local _, _, body = handler:handle("POST", service.headers("user.echo"), text)
-    local parts = {}
-    for part in body:gmatch('"%l+":[^,}]+}?') do parts[#parts + 1] = part:gsub("}}$", "}") end
-    table.sort(parts)
-    assert.are.same({ '"list":[]', '"null":null', '"object":{}' }, parts)
+    local _, _, body = handler:handle("POST", service.headers("user.echo"), '[[],null,{},{"a":[1]}]')
+    assert.are.equal('[[],null,{},{"a":[1]}]', body)
   end)
 
   it("has at most 1 MiB", function()

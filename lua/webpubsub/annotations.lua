@@ -352,7 +352,7 @@ function client:deferred() end
 ---@class webpubsub.events.MqttAnswer
 ---@field user_properties? webpubsub.events.MqttUserProperty[]  for the CONNACK packet
 
----@class webpubsub.events.UserAnswer  content or json becomes a message to the client; without either there is none
+---@class webpubsub.events.UserAnswer  content or json is a message to the client; without them there is none
 ---@field content? string  at most 1 MiB
 ---@field content_type? string  "text", "json", "binary", or the MIME type of one of them; default "text"
 ---@field json? any  a Lua value in the place of content, sent as application/json
