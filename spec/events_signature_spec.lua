@@ -1,7 +1,9 @@
 -- Who may send events: signatures under the keys, and what stands in their place.
 
+local core = require("webpubsub.core")
 local driven = require("spec.support.driven")
 local events = require("webpubsub.events")
+local native = require("spec_native")
 local service = require("spec.support.service_events")
 local webpubsub = require("webpubsub")
 
@@ -114,6 +116,17 @@ describe("an event's signature", function()
     assert.are.same({ 401, 204 }, { post(service.KEY), post(service.SECOND_KEY) })
     handler = new({ client = client, keys = { service.KEY } })
     assert.are.same({ 204, 204, 401 }, { post(service.KEY), post(service.SECOND_KEY), post("another key") })
+  end)
+
+  it("leaves OpenSSL's errors as they were", function()
+    native.openssl_errors()
+    accepted(service.signature(service.CONNECTION, service.KEY))
+    refused("sha256=")
+    assert.are.equal(0, native.openssl_errors())
+    native.fail_openssl()
+    accepted(service.signature(service.CONNECTION, service.KEY))
+    core.event_keys({ ("k"):rep(1000) })
+    assert.are.equal(1, native.openssl_errors())
   end)
 
   it("keeps its client alive", function()
