@@ -67,6 +67,7 @@ build = {
     ["webpubsub.cli.repl.pretty"] = "lua/webpubsub/cli/repl/pretty.lua",
     ["webpubsub.cli.report"] = "lua/webpubsub/cli/report.lua",
     ["webpubsub.cli.settings"] = "lua/webpubsub/cli/settings.lua",
+    ["webpubsub.cli.state"] = "lua/webpubsub/cli/state.lua",
     ["webpubsub.cli.terminal"] = "lua/webpubsub/cli/terminal.lua",
     ["webpubsub.cli.webpubsub"] = "lua/webpubsub/cli/webpubsub.lua",
     ["webpubsub.cli.words"] = "lua/webpubsub/cli/words.lua",

@@ -7,6 +7,7 @@
 #include "lua/class.h"
 #include "lua/compat.h"
 #include "core/headers.h"
+#include "core/json.h"
 #include "core/options.h"
 #include "core/service.h"
 
@@ -83,9 +84,16 @@ void wpsL_check_user_header(lua_State *L, struct wps_slice name, struct wps_slic
 void wpsL_write_json(lua_State *L, int index, struct wps_buffer *out, struct wps_error *error);
 /* Is the userdata at `index` WPS_NULL or WPS_EMPTY_ARRAY, whichever is named? */
 bool wpsL_is_marker(lua_State *L, int index, const char *name);
+void wpsL_push_marker(lua_State *L, const char *name);
 void wpsL_register_json(lua_State *L); /* sets null and empty_array in the table on top */
 
 /* ------------------------------------------------------------------ lua/decode.c */
+
+/* Pushes the last string or name of the reader, at most `maximum` bytes of it; returns how many bytes those are. */
+size_t wpsL_push_json_text(lua_State *L, const struct wps_json_reader *reader, size_t maximum);
+/* Pushes the value in `text`, null as WPS_NULL, an empty list with the metatable of WPS_EMPTY_ARRAY; NULL, or what is
+ * wrong with it, and nothing is pushed. */
+const char *wpsL_push_json(lua_State *L, struct wps_slice text);
 
 /* Pushes code, message, target, details and inner of an error body, as far as it has them: an empty table for none.
  * Returns NULL, or what is wrong with the body. */

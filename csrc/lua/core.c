@@ -194,8 +194,11 @@ static int core_random(lua_State *L)
 {
     uint32_t bits = 0;
 
-    if (RAND_bytes((unsigned char *)&bits, sizeof bits) != 1)
-        return luaL_error(L, "OpenSSL has no random bytes");
+    if (RAND_bytes((unsigned char *)&bits, sizeof bits) != 1) {
+        struct wps_error error = { 0 };
+        wps_fail(&error, WPS_CREDENTIAL, NULL, "random", "OpenSSL has no random bytes");
+        return wpsL_raise(L, &error, NULL);
+    }
     lua_pushnumber(L, (lua_Number)bits / 4294967296.0);
     return 1;
 }

@@ -38,8 +38,17 @@ static void set_marker(lua_State *L, const char *field, const char *name)
     lua_setfield(L, -2, "__name");
     lua_pushcfunction(L, marker_tostring);
     lua_setfield(L, -2, "__tostring");
+    lua_pushvalue(L, -2);
+    lua_setfield(L, -2, "value"); /* for wpsL_push_marker() */
     lua_setmetatable(L, -2);
     lua_setfield(L, -2, field);
+}
+
+void wpsL_push_marker(lua_State *L, const char *name)
+{
+    luaL_getmetatable(L, name);
+    lua_getfield(L, -1, "value");
+    lua_remove(L, -2);
 }
 
 void wpsL_register_json(lua_State *L)
