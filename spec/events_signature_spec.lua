@@ -225,8 +225,7 @@ describe("the options", function()
     for _, arguments in ipairs({ { 200 }, { 600 }, { "401" }, { 401.5 }, { 401, {} }, { 401, "x", { cod = 1 } },
       { 401, "x", { code = 256 } }, { 401, "x", { user_properties = { { name = "a" } } } } }) do
       local ok, err = pcall(events.reject, arguments[1], arguments[2], arguments[3])
-      assert.is_false(ok)
-      assert.are.equal("argument", err.kind)
+      assert.are.same({ false, "argument", "events.reject" }, { ok, err.kind, err.operation })
     end
   end)
 end)

@@ -325,6 +325,7 @@ describe("the answer to a user's event", function()
       ['the answer has no "contents"; did you mean "content"?'] = { contents = "x" },
       ["content must be a string; it is a table"] = { content = {} },
       ["content_type must be \"text\", \"json\", \"binary\""] = { content = "x", content_type = "html" },
+      ["content_type is given without content"] = { content_type = "json" },
       ["give content and content_type without it"] = { content = "x", json = 1 },
       ["json.a is a function"] = { json = { a = print } },
     }) do

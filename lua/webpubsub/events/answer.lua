@@ -14,16 +14,25 @@ local JSON = "application/json"
 
 local OPERATION = "events.reject" -- of its errors; those of an answer go to the log without one
 
+local function refuse(argument, code, message)
+  check.refuse(argument, code, message, OPERATION)
+end
+
+-- MQTT's, as the service takes them; nil for none.
 local function user_properties(list)
-  local properties = {}
+  local properties, entries = {}, 0
   for index, property in ipairs(list) do
     local where = ("mqtt.user_properties[%d]"):format(index)
     core.check_options(property, "property", where, OPERATION)
     local name, value = core.field(property, "name"), core.field(property, "value")
-    if not (name and value) then check.refuse("user_properties", "missing", where .. " needs a name and a value") end
+    if not (name and value) then refuse("user_properties", "missing", where .. " needs a name and a value") end
     properties[index] = { name = name, value = value }
   end
-  return #properties > 0 and properties or nil -- an empty list has no JSON that it could not be mistaken for
+  for _ in pairs(list) do entries = entries + 1 end
+  if entries ~= #properties then
+    refuse("user_properties", "type", "mqtt.user_properties must be a list, { { name = \"...\", value = \"...\" } }")
+  end
+  return entries > 0 and properties or nil
 end
 
 -- ---------------------------------------------------------------- rejections
@@ -49,17 +58,13 @@ local function mqtt_code(status, version)
   end
 end
 
-local function refuse_rejection(argument, message)
-  core.raise("argument", "invalid", message, argument, OPERATION)
-end
-
 --- See `events.reject` in annotations.lua.
 function answer.reject(status, message, mqtt)
   local self = setmetatable({ status = status, message = message or "" }, rejection)
   if type(status) ~= "number" or not (status >= 400 and status <= 599) or status % 1 ~= 0 then
-    refuse_rejection("status", "status must be an HTTP status from 400 to 599; it is " .. tostring(status))
+    refuse("status", "invalid", "status must be an HTTP status from 400 to 599; it is " .. tostring(status))
   elseif type(self.message) ~= "string" then
-    refuse_rejection("message", "message must be a string; it is a " .. type(message))
+    refuse("message", "type", "message must be a string; it is a " .. type(message))
   elseif mqtt ~= nil then
     core.check_options(mqtt, "rejection", "mqtt", OPERATION)
     self.mqtt_code = core.field(mqtt, "code")
@@ -74,10 +79,10 @@ end
 local function add_state(headers, state)
   if state == nil then return end
   local text = core.encode_json(state)
-  if not text:find("^{") then check.refuse("state", "type", "state must have names; it is a list") end
+  if not text:find("^{") then refuse("state", "type", "state must have names; it is a list") end
   text = core.base64(text)
   if #text > MAX_STATE_BYTES then
-    check.refuse("state", "invalid", ("state takes %d bytes as base64 of its JSON; a header carries at most %d")
+    refuse("state", "invalid", ("state takes %d bytes as base64 of its JSON; a header carries at most %d")
       :format(#text, MAX_STATE_BYTES))
   end
   headers["ce-connectionState"] = text
@@ -121,7 +126,7 @@ local function mime_type(content_type)
   for name, mime in pairs(mime_types) do
     if content_type == name or content_type == mime then return mime end
   end
-  check.refuse("content_type", "invalid",
+  refuse("content_type", "invalid",
     "content_type must be \"text\", \"json\", \"binary\", or the MIME type of one of them")
 end
 
@@ -130,9 +135,12 @@ local function message_of(given)
   local content, content_type = core.field(given, "content"), core.field(given, "content_type")
   local json = rawget(given, "json") -- null is a value
   if json == nil then
+    if content_type and not content then
+      refuse("content_type", "invalid", "content_type is given without content; give both, or json")
+    end
     return content, content and mime_type(content_type or "text")
   elseif content or content_type then
-    check.refuse("json", "invalid", "json is sent as application/json; give content and content_type without it")
+    refuse("json", "invalid", "json is sent as application/json; give content and content_type without it")
   end
   return core.encode_json(json), JSON
 end
@@ -144,7 +152,7 @@ function answers.user(given)
   local content, mime = message_of(given)
   if not content then return empty(headers) end
   if #content > MAX_CONTENT_BYTES then
-    check.refuse("content", "invalid", ("the message has %d bytes; at most %d (1 MiB) can be sent"):format(#content,
+    refuse("content", "invalid", ("the message has %d bytes; at most %d (1 MiB) can be sent"):format(#content,
       MAX_CONTENT_BYTES))
   end
   headers["Content-Type"] = mime
@@ -174,7 +182,7 @@ function answer.response(kind, event, given)
   if getmetatable(given) == rejection then return rejected(given, event) end
   if given == nil or not answers[kind] then return empty({}) end -- the service does not wait for it
   if type(given) ~= "table" then
-    check.refuse("answer", "type",
+    refuse("answer", "type",
       ("the answer must be a table, nil or events.reject(status, message); it is a %s"):format(type(given)))
   end
   return answers[kind](given)

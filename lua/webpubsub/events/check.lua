@@ -8,8 +8,9 @@ local check = {}
 ---@param argument string
 ---@param code string
 ---@param message string
-function check.refuse(argument, code, message)
-  core.raise("argument", code, message, argument, "events.new")
+---@param operation? string  default "events.new"
+function check.refuse(argument, code, message, operation)
+  core.raise("argument", code, message, argument, operation or "events.new")
 end
 
 --- Raises unless a value is nil or a list of strings; returns a copy.
