@@ -21,7 +21,7 @@ build-tested: build $(NATIVE_SO)
 
 $(NATIVE_SO): spec/native/native.c $(patsubst %,$(BUILD)/obj/core/%.o,json json_number bytes)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) $(SHARED) $(LDFLAGS) -o $@ $^
+	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) $(SHARED) $(LDFLAGS) -o $@ $^ -lcrypto
 
 # Packages come first, and may bring the very Lua that the next make looks for.
 test-one: deps-test

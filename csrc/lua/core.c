@@ -81,8 +81,14 @@ static int core_operations(lua_State *L)
 /* ------------------------------------------------------------------ options() */
 
 /* The places in which options stand, by the names that programs call them. */
-static const char *const place_names[] = { "new", "context", "retry", "client_access_url", "each", NULL };
-static const unsigned places[] = { WPS_FOR_CLIENT, WPS_FOR_CALL, WPS_FOR_RETRY, WPS_FOR_ACCESS, WPS_FOR_EACH };
+static const char *const place_names[] = {
+    "new",     "context",    "retry", "client_access_url", "each",     "events.new",
+    "connect", "user_event", "mqtt",  "rejection",         "property", NULL,
+};
+static const unsigned places[] = {
+    WPS_FOR_CLIENT,  WPS_FOR_CALL,    WPS_FOR_RETRY, WPS_FOR_ACCESS,    WPS_FOR_EACH,     WPS_FOR_EVENTS,
+    WPS_FOR_CONNECT, WPS_FOR_MESSAGE, WPS_FOR_MQTT,  WPS_FOR_REJECTION, WPS_FOR_PROPERTY,
+};
 
 static void push_option(lua_State *L, const struct wps_option *option)
 {
@@ -113,7 +119,7 @@ static void push_option(lua_State *L, const struct wps_option *option)
     }
 }
 
-/* options(place): those of "new", "context", "retry", "client_access_url" or "each", in the table's order. */
+/* options(place): those of one of the places above, in the table's order. */
 static int core_options(lua_State *L)
 {
     unsigned where = places[luaL_checkoption(L, 1, NULL, place_names)];

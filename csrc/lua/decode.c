@@ -42,7 +42,10 @@ size_t wpsL_push_json_text(lua_State *L, const struct wps_json_reader *reader, s
 
 /* ------------------------------------------------------------------ any value */
 
-enum { MAX_VALUE_DEPTH = 100 }; /* as deep as values are written */
+enum {
+    MAX_VALUE_DEPTH = 100,   /* as deep as values are written */
+    MAX_VALUES = 1000 * 1000 /* tables take far more memory than their text */
+};
 
 static void push_value(lua_State *L, struct wps_json_reader *reader, enum wps_json_event event);
 
@@ -74,6 +77,8 @@ static void push_array(lua_State *L, struct wps_json_reader *reader)
     enum wps_json_event event = wps_json_next(reader);
 
     lua_newtable(L);
+    if (event == WPS_JSON_ARRAY_END)
+        luaL_setmetatable(L, WPS_EMPTY_ARRAY); /* which tells it from an empty object where it is written again */
     for (int i = 1; event != WPS_JSON_ARRAY_END && event != WPS_JSON_PROBLEM; i++, event = wps_json_next(reader)) {
         push_value(L, reader, event);
         lua_rawseti(L, -2, i);
@@ -112,7 +117,7 @@ static void push_value(lua_State *L, struct wps_json_reader *reader, enum wps_js
 
 const char *wpsL_push_json(lua_State *L, struct wps_slice text)
 {
-    const struct wps_json_limits bounds = { .bytes = text.length, .values = text.length, .depth = MAX_VALUE_DEPTH };
+    const struct wps_json_limits bounds = { .bytes = text.length, .values = MAX_VALUES, .depth = MAX_VALUE_DEPTH };
     struct wps_json_reader reader;
 
     wps_json_begin(&reader, text, &bounds);
