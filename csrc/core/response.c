@@ -1,6 +1,7 @@
 /* response.c - what a response says besides its body: how long to wait, and a code where the body has none. */
-#include "core/service.h"
+#include "core/base64.h"
 #include "core/headers.h"
+#include "core/service.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -240,38 +241,14 @@ void wps_body_complaint(struct wps_slice headers, const char *problem, char *tex
 
 /* ------------------------------------------------------------------ claims */
 
-/* Both alphabets, with or without padding; false: not base64. */
-static bool decode_base64(struct wps_slice text, struct wps_buffer *out)
-{
-    unsigned bits = 0;
-    int held = 0;
-
-    for (size_t i = 0; i < text.length && text.data[i] != '='; i++) {
-        char byte = text.data[i], decoded;
-        int value = byte >= 'A' && byte <= 'Z' ? byte - 'A' : byte >= 'a' && byte <= 'z' ? byte - 'a' + 26
-                    : byte >= '0' && byte <= '9' ? byte - '0' + 52 : byte == '+' || byte == '-' ? 62
-                    : byte == '/' || byte == '_' ? 63 : -1;
-        if (value < 0)
-            return false;
-        bits = (bits << 6 | (unsigned)value) & 0xffff;
-        held += 6;
-        if (held >= 8) {
-            held -= 8;
-            decoded = (char)(bits >> held & 0xff);
-            wps_buffer_append(out, &decoded, 1);
-        }
-    }
-    return out->length > 0 && !out->failed;
-}
-
 bool wps_claims_challenge(int status, struct wps_slice headers, struct wps_buffer *claims)
 {
     bool found;
 
     wps_buffer_truncate(claims, 0);
     found = status == 401 && wps_slice_is(wps_challenge(headers, "error"), "insufficient_claims")
-            && decode_base64(wps_challenge(headers, "claims"), claims);
-    if (!found)
+            && wps_base64_decode(claims, wps_challenge(headers, "claims")) && claims->length;
+    if (!found && claims->failed != WPS_NO_MEMORY)
         wps_buffer_truncate(claims, 0); /* what was decoded before it went wrong */
     return found;
 }

@@ -1,6 +1,7 @@
 /* lua/decode.c - bodies of the service, or of what is in between, as tables: errors and answers. */
-#include "core/json.h"
 #include "lua/bindings.h"
+
+#include <math.h>
 
 enum {
     MAX_DETAILS = 100,          /* of one error, on all its levels; the rest is counted */
@@ -14,8 +15,7 @@ static const struct wps_json_limits limits = {
     .bytes = (size_t)1024 * 1024, .values = (size_t)1024 * 1024, .depth = WPS_JSON_MAX_DEPTH
 };
 
-/* Pushes the last string or name, at most `maximum` bytes of it. */
-static size_t push_text(lua_State *L, const struct wps_json_reader *reader, size_t maximum)
+size_t wpsL_push_json_text(lua_State *L, const struct wps_json_reader *reader, size_t maximum)
 {
     const char *text = reader->raw.data;
     size_t length = reader->raw.length;
@@ -40,6 +40,94 @@ static size_t push_text(lua_State *L, const struct wps_json_reader *reader, size
     return length;
 }
 
+/* ------------------------------------------------------------------ any value */
+
+enum {
+    MAX_VALUE_DEPTH = 100,   /* as deep as values are written */
+    MAX_VALUES = 1000 * 1000 /* tables take far more memory than their text */
+};
+
+static void push_value(lua_State *L, struct wps_json_reader *reader, enum wps_json_event event);
+
+static void push_number(lua_State *L, struct wps_slice raw)
+{
+    int64_t whole;
+    double number = 0;
+
+    if (wps_json_integer(raw, &whole) && (int64_t)(lua_Integer)whole == whole)
+        lua_pushinteger(L, (lua_Integer)whole);
+    else if (wps_json_double(raw, &number))
+        lua_pushnumber(L, number);
+    else
+        lua_pushnumber(L, *raw.data == '-' ? -HUGE_VAL : HUGE_VAL); /* beyond all numbers */
+}
+
+static void push_object(lua_State *L, struct wps_json_reader *reader)
+{
+    lua_newtable(L);
+    while (wps_json_next(reader) == WPS_JSON_NAME) {
+        wpsL_push_json_text(L, reader, SIZE_MAX);
+        push_value(L, reader, wps_json_next(reader));
+        lua_rawset(L, -3);
+    }
+}
+
+static void push_array(lua_State *L, struct wps_json_reader *reader)
+{
+    enum wps_json_event event = wps_json_next(reader);
+
+    lua_newtable(L);
+    if (event == WPS_JSON_ARRAY_END)
+        luaL_setmetatable(L, WPS_EMPTY_ARRAY); /* which tells it from an empty object where it is written again */
+    for (int i = 1; event != WPS_JSON_ARRAY_END && event != WPS_JSON_PROBLEM; i++, event = wps_json_next(reader)) {
+        push_value(L, reader, event);
+        lua_rawseti(L, -2, i);
+    }
+}
+
+/* The depth of the reader bounds the recursion. */
+static void push_value(lua_State *L, struct wps_json_reader *reader, enum wps_json_event event)
+{
+    luaL_checkstack(L, 6, "the JSON is too deep");
+    switch (event) {
+    case WPS_JSON_OBJECT:
+        push_object(L, reader);
+        break;
+    case WPS_JSON_ARRAY:
+        push_array(L, reader);
+        break;
+    case WPS_JSON_STRING:
+        wpsL_push_json_text(L, reader, SIZE_MAX);
+        break;
+    case WPS_JSON_NUMBER:
+        push_number(L, reader->raw);
+        break;
+    case WPS_JSON_TRUE:
+    case WPS_JSON_FALSE:
+        lua_pushboolean(L, event == WPS_JSON_TRUE);
+        break;
+    case WPS_JSON_NULL:
+        wpsL_push_marker(L, WPS_NULL);
+        break;
+    default:
+        lua_pushnil(L); /* a problem, which the reader remembers */
+        break;
+    }
+}
+
+const char *wpsL_push_json(lua_State *L, struct wps_slice text)
+{
+    const struct wps_json_limits bounds = { .bytes = text.length, .values = MAX_VALUES, .depth = MAX_VALUE_DEPTH };
+    struct wps_json_reader reader;
+
+    wps_json_begin(&reader, text, &bounds);
+    push_value(L, &reader, wps_json_next(&reader));
+    if (wps_json_end(&reader))
+        return NULL;
+    lua_pop(L, 1);
+    return reader.problem ? reader.problem : "it is not a whole JSON value";
+}
+
 /* ------------------------------------------------------------------ errors */
 
 enum member { CODE, MESSAGE, TARGET, DETAILS, INNER, INNERERROR, ERRORS, TITLE, ERROR };
@@ -60,7 +148,7 @@ static void push_schema(lua_State *L, struct decoding *decoding, int depth);
 
 static void push_message(lua_State *L, struct decoding *decoding)
 {
-    decoding->text += push_text(L, &decoding->reader, MAX_ERROR_TEXT - decoding->text);
+    decoding->text += wpsL_push_json_text(L, &decoding->reader, MAX_ERROR_TEXT - decoding->text);
 }
 
 /* Sets in the table on top a text that says something. */
@@ -71,7 +159,7 @@ static void set_text(lua_State *L, struct decoding *decoding, enum member member
     if (member == MESSAGE || member == TITLE)
         push_message(L, decoding);
     else
-        push_text(L, &decoding->reader, MAX_ERROR_NAME);
+        wpsL_push_json_text(L, &decoding->reader, MAX_ERROR_NAME);
     lua_setfield(L, -2, members[member]);
 }
 
@@ -146,7 +234,7 @@ static void set_problem(lua_State *L, struct decoding *decoding)
     decoding->problem = true;
     lua_newtable(L);
     while (wps_json_next(reader) == WPS_JSON_NAME) {
-        push_text(L, reader, MAX_ERROR_NAME);
+        wpsL_push_json_text(L, reader, MAX_ERROR_NAME);
         add_field(L, decoding, &count);
         lua_pop(L, 1);
     }
@@ -268,7 +356,7 @@ static const char *read_token(lua_State *L, struct wps_json_reader *reader)
 
     while (wps_json_member(reader, names, &seen) >= 0) {
         if (wps_json_next(reader) == WPS_JSON_STRING) {
-            push_text(L, reader, limits.bytes);
+            wpsL_push_json_text(L, reader, limits.bytes);
             good = is_token(wpsL_to_slice(L, -1));
             lua_setfield(L, -2, "token");
         }
@@ -283,7 +371,7 @@ static bool set_string(lua_State *L, struct wps_json_reader *reader, const char 
     bool said = wps_json_next(reader) == WPS_JSON_STRING && reader->raw.length;
 
     if (said) {
-        push_text(L, reader, limits.bytes);
+        wpsL_push_json_text(L, reader, limits.bytes);
         lua_setfield(L, -2, field);
     }
     wps_json_skip(reader);

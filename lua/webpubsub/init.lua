@@ -6,6 +6,7 @@
 
 local client = require "webpubsub.client"
 local core = require "webpubsub.core"
+local events = require "webpubsub.events"
 local filter = require "webpubsub.filter"
 local help = require "webpubsub.help"
 local task = require "webpubsub.task"
@@ -13,6 +14,7 @@ local text_errors = require "webpubsub.text_errors"
 
 return {
   new = client.new,
+  events = events,
   filter = filter,
   gather = task.gather,
   help = help.print,

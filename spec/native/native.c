@@ -176,23 +176,22 @@ static int native_decimal_point(lua_State *L)
     return 1;
 }
 
-/* put_openssl_error(): as a host may have left one. take_openssl_errors(): their reasons, oldest first; none are left. */
-static int native_put_openssl_error(lua_State *L)
+/* fail_openssl(): puts an error into OpenSSL's queue. */
+static int native_fail_openssl(lua_State *L)
 {
     (void)L;
-    ERR_raise(ERR_LIB_USER, 123);
+    ERR_raise(ERR_LIB_USER, 1);
     return 0;
 }
 
-static int native_take_openssl_errors(lua_State *L)
+/* openssl_errors(): how many there are; it empties the queue. */
+static int native_openssl_errors(lua_State *L)
 {
-    unsigned long code = ERR_get_error();
+    int count = 0;
 
-    lua_newtable(L);
-    for (int i = 1; code; i++, code = ERR_get_error()) {
-        lua_pushinteger(L, (lua_Integer)ERR_GET_REASON(code));
-        lua_rawseti(L, -2, i);
-    }
+    while (ERR_get_error())
+        count++;
+    lua_pushinteger(L, count);
     return 1;
 }
 
@@ -204,9 +203,8 @@ __attribute__((visibility("default"))) int luaopen_spec_native(lua_State *L)
         { "events", native_events },   { "members", native_members }, { "double", native_double },
         { "integer", native_integer }, { "number", native_number },   { "bits", native_bits },
         { "light", native_light },     { "strtod", native_strtod },
-        { "decimal_point", native_decimal_point },
-        { "put_openssl_error", native_put_openssl_error },
-        { "take_openssl_errors", native_take_openssl_errors },
+        { "decimal_point", native_decimal_point }, { "fail_openssl", native_fail_openssl },
+        { "openssl_errors", native_openssl_errors },
         { NULL, NULL },
     };
 
