@@ -189,6 +189,13 @@ static void complete(struct wps_http1 *http)
     http->state = WPS_HTTP1_COMPLETE;
 }
 
+/* Whatever framing and lifetime the proxy announces, the stream goes on (RFC 9110, 9.3.6), unless more came with it. */
+static void open_tunnel(struct wps_http1 *http)
+{
+    complete(http);
+    http->keep_alive = true;
+}
+
 /* Another response follows an interim one, on the same count of header bytes. */
 static void skip_interim(struct wps_http1 *http)
 {
@@ -205,13 +212,13 @@ static void skip_interim(struct wps_http1 *http)
 static void begin_body(struct wps_http1 *http)
 {
     bool tunnel = http->answers_connect && http->status >= 200 && http->status <= 299;
-    bool bodiless = tunnel || http->answers_head || http->status == 204 || http->status == 304;
+    bool bodiless = http->answers_head || http->status == 204 || http->status == 304;
 
     /* A server that announces a body of a 204 may send one, and it would be taken for the next response. */
     if (http->status == 204 && (http->chunked || http->left > 0))
         http->says_close = true;
     if (tunnel)
-        complete(http); /* whatever framing it announces (RFC 9110, 9.3.6) */
+        open_tunnel(http);
     else if (http->chunked && http->has_length)
         fail_malformed(http, "the response has both Content-Length and Transfer-Encoding");
     else if (http->chunked && http->minor_version == 0)
