@@ -85,6 +85,7 @@ static enum wps_step send_attempt(struct wps_call *call, double now)
         return done(call, now);
     if (left <= 0)
         return deadline_passed(call, now);
+    call->patience = left;
     call->seconds = left < call->limits.attempt_timeout ? left : call->limits.attempt_timeout;
     return call->step = WPS_SEND;
 }
@@ -209,7 +210,7 @@ enum wps_step wps_call_response(struct wps_call *call, double now, double wall, 
 }
 
 enum wps_step wps_call_failure(struct wps_call *call, double now, double random, enum wps_kind kind, const char *code,
-                               const char *message)
+                               const char *message, bool stale)
 {
     memset(&call->error, 0, sizeof call->error);
     wps_fail(&call->error, kind, NULL, code, "%s", message);
@@ -217,8 +218,13 @@ enum wps_step wps_call_failure(struct wps_call *call, double now, double random,
     call->retry_after = -1;
     /* a certificate that is not trusted now will not be trusted in a second, nor will a broken answer mend itself */
     call->retryable = (kind == WPS_TRANSPORT && strcmp(code, "certificate") != 0) || kind == WPS_TIMEOUT;
+    call->fresh = true;
     if (kind == WPS_TIMEOUT && time_left(call, now) <= 0)
         return deadline_passed(call, now);
+    if (stale && call->retryable && call->retried < call->limits.retry.retries) {
+        call->retried++;
+        return next_attempt(call, now);
+    }
     return retry_or_give_up(call, now, random);
 }
 

@@ -37,13 +37,15 @@ function transport.new(origin, options)
   }
   if not profile then core.raise(kind, code, why, argument, "new") end
 
-  local function submit(method, target, headers, body, seconds, once)
+  local function submit(call)
+    local method, target, headers, body, seconds, _, _, once = call:outgoing()
     return curl.background():submit(profile, method, target, headers, body, seconds, once)
   end
 
   local spent -- one exchange object serves one call after the other
 
-  local function exchange(method, target, headers, body, seconds, cancelled, once)
+  local function exchange(call, cancelled)
+    local method, target, headers, body, seconds, _, _, once = call:outgoing()
     local running = curl.start(profile, method, target, headers, body, seconds, once, spent)
     spent = nil
     while not running:step(cancelled and CANCEL_SLICE or HOOK_SLICE) do
@@ -54,7 +56,8 @@ function transport.new(origin, options)
     end
     local status, received, content, message = running:result()
     spent = running
-    return status, received, content, message
+    if not status then return nil, received, content, message end
+    return call:deliver(status, received, content)
   end
 
   return {
