@@ -39,7 +39,8 @@ BUILD := build/$(ABI)$(FLAVOUR:%=-%)
 # The folder is the layer: core/ goes into both libraries as far as they need it, curl/ into one of them only.
 SOURCES = $(basename $(wildcard $(1)))
 CORE := $(call SOURCES,csrc/core/*.c) $(filter-out csrc/lua/curl%,$(call SOURCES,csrc/lua/*.c))
-CURL := csrc/core/bytes $(call SOURCES,csrc/curl/*.c csrc/lua/curl*.c)
+CURL := $(addprefix csrc/core/,bytes headers http1 http1_request exchange) \
+        $(call SOURCES,csrc/curl/*.c csrc/lua/curl*.c)
 
 CORE_SO := $(BUILD)/webpubsub/core.so
 CURL_SO := $(BUILD)/webpubsub/curl.so

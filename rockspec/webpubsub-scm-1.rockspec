@@ -32,9 +32,11 @@ build = {
     },
     ["webpubsub.curl"] = {
       sources = {
-        "csrc/core/bytes.c", "csrc/curl/background.c", "csrc/curl/engine.c", "csrc/curl/exchange.c",
-        "csrc/curl/failure.c", "csrc/curl/handover.c", "csrc/curl/lane.c", "csrc/curl/process.c",
-        "csrc/curl/profile.c", "csrc/curl/reactor.c", "csrc/curl/request.c", "csrc/curl/thread.c", "csrc/lua/curl.c",
+        "csrc/core/bytes.c", "csrc/core/exchange.c", "csrc/core/headers.c", "csrc/core/http1.c",
+        "csrc/core/http1_request.c", "csrc/curl/background.c", "csrc/curl/connection.c", "csrc/curl/handover.c",
+        "csrc/curl/library.c", "csrc/curl/loop.c", "csrc/curl/opening.c", "csrc/curl/options.c",
+        "csrc/curl/poller_epoll.c", "csrc/curl/poller_poll.c", "csrc/curl/pool.c", "csrc/curl/profile.c",
+        "csrc/curl/refusal.c", "csrc/curl/thread.c", "csrc/curl/timers.c", "csrc/curl/transfer.c", "csrc/lua/curl.c",
         "csrc/lua/curl_thread.c",
       },
       defines = { "_POSIX_C_SOURCE=200809L" },
