@@ -76,16 +76,18 @@ static bool by_proxy(const struct wps_opening *opening)
            && (!opening->profile->no_proxy.length || opening->port != opening->profile->port);
 }
 
-/* As OpenSSL numbers what is wrong with a certificate; a name that does not match is nothing to OpenSSL. */
+/* As OpenSSL numbers what is wrong with a certificate. Names are libcurl's to compare, when OpenSSL is content and before
+ * libcurl has noted that. */
 static const struct reason *certificate_reason(const struct wps_opening *opening)
 {
-    enum { TRUSTED = 0, NOT_YET_VALID = 9, EXPIRED = 10, OTHER_NAME = 62, OTHER_ADDRESS = 64 };
+    enum { TRUSTED = 0, UNSPECIFIED = 1, NOT_YET_VALID = 9, EXPIRED = 10, OTHER_NAME = 62, OTHER_ADDRESS = 64 };
 
     switch (number(opening, CURLINFO_SSL_VERIFYRESULT)) {
     case NOT_YET_VALID:
     case EXPIRED:
         return &wrong_date;
     case TRUSTED:
+    case UNSPECIFIED:
     case OTHER_NAME:
     case OTHER_ADDRESS:
         return &wrong_name;
