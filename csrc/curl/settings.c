@@ -1,4 +1,4 @@
-/* curl/options.c - a profile in libcurl's options. */
+/* curl/settings.c - a profile in libcurl's options. */
 #include "curl/opening.h"
 
 #include <ctype.h>
