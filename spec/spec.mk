@@ -61,7 +61,7 @@ $(TORTURE): $(wildcard csrc/*/*.[ch] spec/torture/*.[ch])
 	@mkdir -p $(@D)
 	$(CC) $(TORTURE_CFLAGS) -c -o $@.o spec/torture/torture.c
 	$(CC) $(TORTURE_CFLAGS) -include spec/torture/allocate.h -o $@ $@.o $(wildcard csrc/*/*.c) \
-	    -llua5.4 -lcurl -lcrypto -lpthread -ldl
+	    -llua5.4 -lcurl -lssl -lcrypto -lpthread -ldl
 
 # The background engine in several Lua states at once: under ThreadSanitizer, under ASan, and as it is.
 STRESS_HOSTS := build/stress/thread build/stress/address build/stress/plain
@@ -74,7 +74,7 @@ stress: deps-test
 $(STRESS_HOSTS): $(wildcard csrc/*/*.[ch]) spec/stress/host.c
 	@mkdir -p $(@D)
 	$(CC) -std=c99 $(WARNINGS) $(BASE) -O1 -g $(SANITIZER) $(shell pkg-config --cflags lua5.4) -o $@ \
-	    $(filter %.c,$^) -llua5.4 -lcurl -lcrypto -lpthread -ldl
+	    $(filter %.c,$^) -llua5.4 -lcurl -lssl -lcrypto -lpthread -ldl
 
 # Random responses against the HTTP/1.1 codec, under ASan and UBSan.
 HTTP1_FUZZ := build/fuzz/http1_fuzz

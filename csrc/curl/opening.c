@@ -250,7 +250,7 @@ static CURLcode set_up_easy(struct wps_connection *connection, CURL *easy, CURLS
     return code;
 }
 
-CURLcode wps_opening_set_up(struct wps_connection *connection, const struct wps_profile *profile, CURLSH *share)
+CURLcode wps_opening_set_up(struct wps_connection *connection, struct wps_profile *profile, CURLSH *share)
 {
     struct wps_opening *opening = connection->opening = calloc(1, sizeof *opening);
     CURLcode code = CURLE_OUT_OF_MEMORY;

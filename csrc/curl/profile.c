@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "curl/library.h"
+#include "curl/trust.h"
 
 /* ------------------------------------------------------------------ checks */
 
@@ -217,6 +218,7 @@ static void destroy(struct wps_profile *profile)
 
     for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++)
         wps_buffer_free(buffers[i]);
+    wps_trust_free(profile->trust);
     free(profile);
 }
 
