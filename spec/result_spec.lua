@@ -7,7 +7,7 @@ local JSON = "Content-Type: application/json\r\n"
 
 local function finish(operation, arguments, status, headers, body, no_throw, verdict)
   local call = calls.sending(operation, arguments, { retries = 0 })
-  assert.are.equal("done", call:response(0.25, calls.WALL, 0.5, status, headers, body, verdict))
+  assert.are.equal("done", calls.respond(call, 0.25, calls.WALL, 0.5, status, headers, body, verdict))
   return call:result(no_throw)
 end
 
