@@ -169,7 +169,7 @@ void wpsL_check_fields(lua_State *L, int index, const struct wps_field *fields, 
 
 /* ------------------------------------------------------------------ limits */
 
-static void read_number(lua_State *L, int index, const char *name, double low, double high, double *value,
+void wpsL_read_number(lua_State *L, int index, const char *name, double low, double high, double *value,
                         const char *operation)
 {
     double number;
@@ -192,7 +192,7 @@ void wpsL_read_count(lua_State *L, int index, const char *name, int low, int hig
 {
     double number = *value;
 
-    read_number(L, index, name, low, high, &number, operation);
+    wpsL_read_number(L, index, name, low, high, &number, operation);
     if (number != (int)number) {
         struct wps_error error = { 0 };
         wps_fail(&error, WPS_ARGUMENT, name, "invalid", "%s must be a whole number; it is %g", name, number);
@@ -242,15 +242,15 @@ void wpsL_read_limits(lua_State *L, int index, struct wps_limits *limits, const 
     struct wps_retry *retry = &limits->retry;
     const double shortest = 0.001, day = 86400; /* seconds */
 
-    read_number(L, index, "timeout", shortest, day, &limits->timeout, operation);
-    read_number(L, index, "attempt_timeout", shortest, day, &limits->attempt_timeout, operation);
+    wpsL_read_number(L, index, "timeout", shortest, day, &limits->timeout, operation);
+    wpsL_read_number(L, index, "attempt_timeout", shortest, day, &limits->attempt_timeout, operation);
     if (wpsL_push_field(L, index, "retry")) {
         wpsL_check_fields(L, -1, fields, "retry", operation);
         wpsL_read_count(L, -1, "retries", 0, 100, &retry->retries, operation);
-        read_number(L, -1, "delay", 0, day, &retry->delay, operation);
-        read_number(L, -1, "factor", 1, 100, &retry->factor, operation);
-        read_number(L, -1, "jitter", 0, 1, &retry->jitter, operation);
-        read_number(L, -1, "max_delay", 0, day, &retry->max_delay, operation);
+        wpsL_read_number(L, -1, "delay", 0, day, &retry->delay, operation);
+        wpsL_read_number(L, -1, "factor", 1, 100, &retry->factor, operation);
+        wpsL_read_number(L, -1, "jitter", 0, 1, &retry->jitter, operation);
+        wpsL_read_number(L, -1, "max_delay", 0, day, &retry->max_delay, operation);
         read_statuses(L, -1, retry, operation);
         lua_pop(L, 1);
     }

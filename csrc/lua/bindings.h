@@ -80,6 +80,9 @@ bool wpsL_boolean_field(lua_State *L, int index, const char *name);
 int wpsL_type_error(lua_State *L, const char *argument, const char *expected, int index, const char *operation);
 /* Reads a whole number over what `value` holds. */
 void wpsL_read_count(lua_State *L, int index, const char *name, int low, int high, int *value, const char *operation);
+/* Reads a number from `low` to `high` over what `value` holds. */
+void wpsL_read_number(lua_State *L, int index, const char *name, double low, double high, double *value,
+                      const char *operation);
 /* Reads timeout, attempt_timeout, retries and retry over what `limits` holds. */
 void wpsL_read_limits(lua_State *L, int index, struct wps_limits *limits, const char *operation);
 /* Reads a table of headers into a block; the ones that the pipeline writes are refused. */
@@ -110,7 +113,7 @@ int wpsL_push_result(lua_State *L, const struct wps_call *call, bool no_throw);
 void wpsL_push_headers(lua_State *L, struct wps_slice block);
 
 void wpsL_register_access(lua_State *L);
-void wpsL_register_http1(lua_State *L); /* lua/http1.c */
+void wpsL_register_exchange(lua_State *L); /* lua/exchange.c */
 void wpsL_register_client(lua_State *L);
 void wpsL_register_call(lua_State *L);
 void wpsL_register_result(lua_State *L);

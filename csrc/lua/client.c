@@ -52,6 +52,8 @@ static const struct wps_field client_fields[] = {
     { "max_response_bytes", WPS_LUA_NUMBER },
     { "max_header_bytes", WPS_LUA_NUMBER },
     { "max_connections", WPS_LUA_NUMBER },
+    { "idle_timeout", WPS_LUA_NUMBER },
+    { "max_connection_age", WPS_LUA_NUMBER },
     { "transport", WPS_LUA_FUNCTION },
     { "pool_size", WPS_LUA_NUMBER },
     { "backlog", WPS_LUA_NUMBER },
@@ -144,9 +146,13 @@ static void read_headers(lua_State *L, struct wps_client *client)
 /* The Lua side reads these for the transport that needs them; they are checked whichever it is. */
 static void check_counts(lua_State *L)
 {
+    const double shortest = 0.001, day = 86400; /* seconds */
     int ignored = 0;
+    double seconds = 0;
 
     wpsL_read_count(L, 1, "max_connections", 1, 10000, &ignored, "new");
+    wpsL_read_number(L, 1, "idle_timeout", shortest, day, &seconds, "new");
+    wpsL_read_number(L, 1, "max_connection_age", shortest, day, &seconds, "new");
     wpsL_read_count(L, 1, "pool_size", 1, 10000, &ignored, "new");
     wpsL_read_count(L, 1, "backlog", 0, 100000, &ignored, "new");
     wpsL_read_count(L, 1, "max_deferred", 1, 100000, &ignored, "new");
