@@ -189,7 +189,7 @@ function line:connect_socket(options)
   return ok, problem
 end
 
--- Has the proxy open a tunnel; nil, "proxy" and words where it does not.
+-- Has the proxy open a tunnel; nil, "proxy" or "timeout", and words where it does not.
 function line:open_tunnel()
   local server, now = self.server, core.now()
   local proxy, target = server.proxy, ("%s:%d"):format(server.host, server.port)
@@ -198,7 +198,9 @@ function line:open_tunnel()
   request:begin_request("CONNECT", target, target, proxy.headers, nil, seconds, seconds, true, now)
   cosocket.converse(request, self.socket, request:connected(false, now))
   local kind, _, message = request:failure()
-  if kind == "timeout" then return nil, "timeout" end
+  if kind == "timeout" then
+    return nil, "timeout", ("the proxy %s opened no tunnel in the time there is to connect"):format(proxy.authority)
+  end
   if kind then return nil, "proxy", "the proxy opened no tunnel: " .. message end
   local status = request:result()
   if status == 407 then
@@ -264,8 +266,10 @@ end
 -- Tells the exchange why there is no connection.
 function line:fail(problem, words)
   local server, exchange = self.server, self.exchange
+  if problem == "timeout" then
+    return words and exchange:fail("timeout", "connect_timeout", words) or overdue(exchange)
+  end
   if words then return exchange:unconnected(problem, words) end
-  if problem == "timeout" then return overdue(exchange) end
   local code
   code, words = connect_failure(problem)
   if code == "resolver" then return exchange:fail("argument", code, words) end
