@@ -405,3 +405,72 @@ describe("http1 limits", function()
     end)
   end
 end)
+
+-- Bytes are looked at eight at a time: each at every place, alone and among others.
+describe("http1 looks at every byte, wherever it stands, of", function()
+  local LENGTH = 19
+
+  -- Which bytes `accepts` takes at every place of a text that is otherwise letters, as one string; a byte that is
+  -- taken at some places only is an error.
+  local function taken(accepts)
+    local bytes = {}
+    for byte = 0, 255 do
+      local times = 0
+      for length = 1, LENGTH do
+        for place = 1, length do
+          local text = ("x"):rep(place - 1) .. string.char(byte) .. ("x"):rep(length - place)
+          times = times + (accepts(text) and 1 or 0)
+        end
+      end
+      assert.is_true(times == 0 or times == LENGTH * (LENGTH + 1) / 2, ("byte %d was taken %d times"):format(byte, times))
+      if times > 0 then bytes[#bytes + 1] = string.char(byte) end
+    end
+    return table.concat(bytes)
+  end
+
+  -- The bytes that a set of Lua's matches.
+  local function every(set)
+    local bytes = {}
+    for byte = 1, 255 do
+      if string.char(byte):find(set) then bytes[#bytes + 1] = string.char(byte) end
+    end
+    return table.concat(bytes)
+  end
+
+  local x
+
+  before_each(function() x = exchanges.new() end)
+
+  local function answers(head)
+    exchanges.send(x, {})
+    return x:received("HTTP/1.1 204 OK\r\n" .. head .. "\r\n\r\n") == "finished" and not x:failure()
+  end
+
+  local function asks(request)
+    return exchanges.begin(x, request) == "connect"
+  end
+
+  local VALUE = "[\t\32-\126\128-\255]"
+  local TOKEN = "[%w!#$%%&'*+%-.^_`|~]"
+
+  it("a response's header values", function()
+    assert.are.equal(every(VALUE), taken(function(text) return answers("A: b" .. text .. "c") end))
+  end)
+
+  it("a response's header names", function()
+    -- a colon ends a name
+    assert.are.equal(every(TOKEN), (taken(function(text) return answers("A" .. text .. "b:") end):gsub(":", "")))
+  end)
+
+  it("a request's header values", function()
+    assert.are.equal(every(VALUE), taken(function(text) return asks({ headers = "A: b" .. text .. "c\r\n" }) end))
+  end)
+
+  it("a request's target", function()
+    assert.are.equal(every("[\33-\126]"), taken(function(text) return asks({ target = "/" .. text }) end))
+  end)
+
+  it("a request's method", function()
+    assert.are.equal(every(TOKEN), taken(function(text) return asks({ method = "A" .. text }) end))
+  end)
+end)
