@@ -4,7 +4,7 @@
 #   make demo    the main job, live      make test-asan       the suite under ASan and UBSan
 #   make test    the whole suite         make test-valgrind   the suite under valgrind
 #   make bench   speed, as ratios        make torture         every allocation made to fail
-#   make stress  threads and exits       make fuzz            random responses for the HTTP/1.1 codec
+#   make stress  threads and exits       make fuzz            random responses and streams
 #   make interop the vendor's own clients    make bench-many, make bench-nginx   100,000 users; calls inside a worker
 #   make install LUA=5.4 PREFIX=/usr/local DESTDIR=           make clean, make generate
 #
@@ -172,13 +172,15 @@ $(STRESS_HOSTS): $(wildcard csrc/*/*.[ch]) spec/stress/host.c
 	$(CC) -std=c99 $(WARNINGS) $(CPPFLAGS) -O1 -g $(SANITIZER) $(shell pkg-config --cflags lua5.4) -o $@ \
 	    $(filter %.c,$^) -llua5.4 -lcurl -lcrypto -lpthread -ldl
 
-# Random responses against the HTTP/1.1 codec, under ASan and UBSan.
-HTTP1_FUZZ := build/fuzz/http1_fuzz
+# Random responses and streams against the HTTP/1.1 codec and the exchange, under ASan and UBSan.
+FUZZERS := build/fuzz/http1_fuzz build/fuzz/exchange_fuzz
 FUZZ_SECONDS ?= 10
-fuzz: deps-build $(HTTP1_FUZZ)
-	$(HTTP1_FUZZ) $(FUZZ_SECONDS)
+fuzz: deps-build $(FUZZERS)
+	@for fuzzer in $(FUZZERS); do $$fuzzer $(FUZZ_SECONDS) || exit 1; done
 
-$(HTTP1_FUZZ): spec/fuzz/http1_fuzz.c csrc/core/http1.c csrc/core/http1_request.c csrc/core/headers.c csrc/core/bytes.c $(wildcard csrc/core/*.h)
+# What the exchange stands on, without the rest of the core.
+HTTP1 := $(addprefix csrc/core/,exchange.c http1.c http1_request.c headers.c bytes.c)
+$(FUZZERS): build/fuzz/%: spec/fuzz/%.c spec/fuzz/messages.h $(HTTP1) $(wildcard csrc/core/*.h)
 	@mkdir -p $(@D)
 	$(CC) -std=c99 $(WARNINGS) $(CPPFLAGS) $(ASAN_FLAGS) -o $@ $(filter %.c,$^)
 
