@@ -65,6 +65,9 @@ describe("a profile", function()
       ["proxy must be a string"] = { proxy = true },
       ["client_key must be a string"] = { client_key = "a\0b" },
       ["connect_timeout must be"] = { connect_timeout = 0 },
+      ["idle_timeout must be"] = { idle_timeout = -1 },
+      ["max_connection_age must be"] = { max_connection_age = "old" },
+      ["profile has no option 'http2'"] = { http2 = true },
       ["max_response_bytes must be a number"] = { max_response_bytes = "many" },
       ["max_header_bytes must be a whole"] = { max_header_bytes = 1.5 },
       ["max_connections must be a number"] = { max_connections = 0 },
@@ -102,11 +105,11 @@ describe("a proxy", function()
     return targets
   end
 
-  it("is given the whole URL of a plain request", function()
+  it("is asked for a tunnel for plain requests, too, and once for all that go through it", function()
     server:script({ default = NO_CONTENT })
     local of_profile = profile(server.origin, { proxy = proxy.origin })
     for _ = 1, 2 do assert.are.equal(204, (send(of_profile, { target = TARGET }))) end
-    assert.are.same({ "POST " .. server.origin .. TARGET, "POST " .. server.origin .. TARGET }, proxy_targets())
+    assert.are.same({ "CONNECT 127.0.0.1:" .. server.port }, proxy_targets())
     assert.are.equal(TARGET, server:requests()[2].target)
   end)
 
@@ -137,7 +140,7 @@ describe("a proxy", function()
       local curl = require("webpubsub.curl")
       local origin, target, proxy = ...
       if proxy == "false" then proxy = false end
-      local exchange = curl.start(curl.profile({ origin = origin, proxy = proxy }), "POST", target, "", nil, 5)
+      local exchange = curl.start(curl.profile({ origin = origin, proxy = proxy }), "POST", target, "", nil, 5, 5)
       while not exchange:step(1) do end
       print((exchange:result()))
     ]]

@@ -143,6 +143,11 @@ describe("an endpoint", function()
     { "https://a.example/..", "dot segments" }, { "https://a.example/a/../b", "dot segments" },
     { "https://a.example/./b", "dot segments" }, { "https://a.example/a/.", "dot segments" },
     { "https://a.example/%2e%2E/b", "dot segments" }, { "https://a.example/.%2e/b", "dot segments" },
+    { "https://a.example/a%2f..%2fb", "dot segments" }, { "https://a.example/a%5C%2e%2e", "dot segments" },
+    { "https://a.example/..;/b", "dot segments" }, { "https://a.example/a/..;x=1/b", "dot segments" },
+    { "https://a.example/..%3b/b", "dot segments" }, { "https://a.example/..%00/b", "dot segments" },
+    { "https://a.example/%252e%252e/b", "dot segments" }, { "https://a.example/..%252fb", "dot segments" },
+    { "https://a.example/.%0d%0a./b", "dot segments" },
   }
 
   for _, case in ipairs(malformed) do
@@ -230,7 +235,8 @@ describe("a reverse proxy", function()
   end)
 
   it("is held to the rules of an endpoint", function()
-    for _, proxy in ipairs({ "", "ftp://proxy.example", "https://proxy.example/../x", "https://proxy.example?x" }) do
+    for _, proxy in ipairs({ "", "ftp://proxy.example", "https://proxy.example/../x", "https://proxy.example?x",
+      "https://proxy.example/a%2f..%2fb", "https://proxy.example/..;/b" }) do
       local err = refused({ reverse_proxy = proxy })
       assert.are.same({ "argument", "invalid", "reverse_proxy" }, { err.kind, err.code, err.argument })
     end

@@ -254,7 +254,7 @@ describe("an operation that asks whether something exists", function()
     group_exists = { group = "g" }, check_permission = { permission = "sendToGroup", connection = "c" } }
   for operation, arguments in pairs(asking) do
     it(operation .. " takes 404 as an answer", function()
-      local response = finish(operation, arguments, 404, "x-ms-error-code: Warning.X\r\n", "")
+      local response = finish(operation, arguments, 404, "x-ms-error-code: Warning.X.NotExisted\r\n", "")
       assert.are.same({ 404, false }, { response.status, response.is_error })
       assert.is_false(finish(operation, arguments, 200, "", "").is_error)
     end)
@@ -263,6 +263,7 @@ describe("an operation that asks whether something exists", function()
       for _, status in ipairs({ 400, 401, 403, 410, 429, 500 }) do
         assert.is_nil((finish(operation, arguments, status, "", "")))
       end
+      assert.is_nil((finish(operation, arguments, 404, "x-ms-error-code: Warning.X\r\n", "")))
     end)
   end
 

@@ -14,9 +14,18 @@ static bool is_alphanumeric(char byte)
     return is_digit(byte) || (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
 }
 
+/* Negative: no hexadecimal digit. */
+static int hex_value(int byte)
+{
+    if (byte >= '0' && byte <= '9')
+        return byte - '0';
+    byte |= 0x20;
+    return byte >= 'a' && byte <= 'f' ? byte - 'a' + 10 : -1;
+}
+
 static bool is_hex(char byte)
 {
-    return is_digit(byte) || (byte >= 'a' && byte <= 'f') || (byte >= 'A' && byte <= 'F');
+    return hex_value(byte) >= 0;
 }
 
 /* RFC 3986, unreserved: the bytes by their values, as one bit each. */
@@ -204,28 +213,75 @@ static bool split_authority(struct wps_slice authority, struct wps_slice *host, 
     return true;
 }
 
-bool wps_path_has_dots(struct wps_slice path)
+/* ------------------------------------------------------------------ dot segments */
+
+/* The first byte of the text after decoding it `times` times, and how many bytes of the text it takes; 0: none left. */
+static size_t decode_byte(struct wps_slice text, int times, int *byte)
 {
-    size_t dots = 0, other = 0;
+    size_t taken = 0, used = 0;
+    int bytes[3] = { 0 }, wanted = times ? 3 : 1, got = 0;
 
-    for (size_t i = 0; i <= path.length; i++) {
-        char byte = '/'; /* as if one followed */
+    if (!times) {
+        *byte = text.length ? (unsigned char)text.data[0] : 0;
+        return text.length > 0;
+    }
+    for (; got < wanted; got++) {
+        struct wps_slice rest = { text.data + used, text.length - used };
+        size_t length = decode_byte(rest, times - 1, &bytes[got]);
+        if (!length)
+            break;
+        used += length;
+        if (!got)
+            taken = length;
+        if (bytes[0] != '%')
+            break;
+    }
+    *byte = bytes[0];
+    if (got == 3 && hex_value(bytes[1]) >= 0 && hex_value(bytes[2]) >= 0) {
+        *byte = hex_value(bytes[1]) << 4 | hex_value(bytes[2]);
+        taken = used;
+    }
+    return taken;
+}
 
-        if (i < path.length)
-            byte = path.data[i];
-        if (byte == '/' || byte == '\\') {
-            if (dots && !other)
+/* What ends a segment somewhere on the way: servlets cut parameters off at ";", others read "\" as "/", and a NUL, "?"
+ * or "#" that was decoded too early ends the path. */
+static bool ends_segment(int byte)
+{
+    return byte == '/' || byte == '\\' || byte == ';' || byte == '?' || byte == '#' || byte == '\0';
+}
+
+static bool has_dots_decoded(struct wps_slice path, int times)
+{
+    size_t dots = 0, other = 0, length;
+
+    do {
+        int byte;
+        length = decode_byte(path, times, &byte);
+        path.data += length;
+        path.length -= length;
+        if (!length || ends_segment(byte)) {
+            if ((dots == 1 || dots == 2) && !other)
                 return true;
             dots = other = 0;
         } else if (byte == '.') {
             dots++;
-        } else if (path.length - i >= 3 && memcmp(path.data + i, "%2", 2) == 0 && (path.data[i + 2] | 0x20) == 'e') {
-            dots++;
-            i += 2;
-        } else {
+        } else if (byte >= ' ') { /* some parsers drop control bytes */
             other++;
         }
-    }
+    } while (length);
+    return false;
+}
+
+bool wps_path_has_dots(struct wps_slice path)
+{
+    enum { MOST_DECODINGS = 2 };
+
+    if (!path.length || !(memchr(path.data, '.', path.length) || memchr(path.data, '%', path.length)))
+        return false;
+    for (int times = 0; times <= MOST_DECODINGS; times++)
+        if (has_dots_decoded(path, times))
+            return true;
     return false;
 }
 

@@ -123,6 +123,13 @@ enum wps_kind wps_jwt_sign(struct wps_signer *signer, struct wps_slice claims, s
     return wps_buffer_check(token, error, "the token");
 }
 
+size_t wps_jwt_request_length(size_t audience_length)
+{
+    const size_t claims = sizeof "{\"aud\":\"\",\"iat\":1234567890,\"exp\":1234567890}" - 1 + audience_length;
+
+    return sizeof token_header - 1 + (claims * 4 + 2) / 3 + 1 + (HMAC_LENGTH * 4 + 2) / 3;
+}
+
 enum wps_kind wps_jwt_sign_request(struct wps_signer *signer, struct wps_slice audience, int64_t now,
                                    struct wps_buffer *token, struct wps_error *error)
 {

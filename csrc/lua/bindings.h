@@ -7,6 +7,7 @@
 #include "lua/class.h"
 #include "lua/compat.h"
 #include "core/headers.h"
+#include "core/options.h"
 #include "core/service.h"
 
 #define WPS_VERSION "0.1.0"
@@ -46,29 +47,15 @@ struct wps_client {
 
 /* ------------------------------------------------------------------ lua/args.c */
 
-/* The types a named argument may have, as bits, so that there may be several. */
-enum wps_lua_type {
-    WPS_LUA_STRING = 1,
-    WPS_LUA_NUMBER = 2,
-    WPS_LUA_BOOLEAN = 4,
-    WPS_LUA_FUNCTION = 8,
-    WPS_LUA_TABLE = 16,
-    WPS_LUA_ANY = 32
-};
-
-struct wps_field {
-    const char *name; /* NULL ends a list */
-    unsigned types;
-};
-
 int wpsL_raise(lua_State *L, const struct wps_error *error, const char *operation);
 int wpsL_raise_no_memory(lua_State *L);
 /* Raises unless `failed` is WPS_OK. */
 void wpsL_check(lua_State *L, enum wps_kind failed, const struct wps_error *error, const char *operation);
 
-/* Raises unless the value at `index` is a table with known keys and values of their types; errors call it `where`. */
-void wpsL_check_fields(lua_State *L, int index, const struct wps_field *fields, const char *where,
-                      const char *operation);
+/* Raises unless the value at `index` is a table with options of that list that may stand there (`where`), their types
+ * and ranges; errors call the table `what`. */
+void wpsL_check_options(lua_State *L, int index, const struct wps_option *options, unsigned where, const char *what,
+                        const char *operation);
 /* Pushes table[name]; false, and nothing pushed, where it is nil or a null of lua-cjson or NGINX. Raw. */
 bool wpsL_push_field(lua_State *L, int index, const char *name);
 bool wpsL_is_null(lua_State *L, int index);
@@ -78,12 +65,10 @@ struct wps_slice wpsL_string_field(lua_State *L, int index, const char *name); /
 bool wpsL_boolean_field(lua_State *L, int index, const char *name);
 /* Type errors name what was expected and what came. */
 int wpsL_type_error(lua_State *L, const char *argument, const char *expected, int index, const char *operation);
-/* Reads a whole number over what `value` holds. */
-void wpsL_read_count(lua_State *L, int index, const char *name, int low, int high, int *value, const char *operation);
-/* Reads a number from `low` to `high` over what `value` holds. */
-void wpsL_read_number(lua_State *L, int index, const char *name, double low, double high, double *value,
-                      const char *operation);
-/* Reads timeout, attempt_timeout, retries and retry over what `limits` holds. */
+/* Reads a number that was checked over what `value` holds. */
+void wpsL_read_number(lua_State *L, int index, const char *name, double *value);
+void wpsL_read_whole(lua_State *L, int index, const char *name, int *value);
+/* Reads timeout, attempt_timeout, retries and retry, which is checked here, over what `limits` holds. */
 void wpsL_read_limits(lua_State *L, int index, struct wps_limits *limits, const char *operation);
 /* Reads a table of headers into a block; the ones that the pipeline writes are refused. */
 void wpsL_read_headers(lua_State *L, int index, struct wps_buffer *block, const char *operation);

@@ -78,6 +78,65 @@ static int core_operations(lua_State *L)
     return 1;
 }
 
+/* ------------------------------------------------------------------ options() */
+
+/* The places in which options stand, by the names that programs call them. */
+static const char *const place_names[] = { "new", "context", "retry", "client_access_url", "each", NULL };
+static const unsigned places[] = { WPS_FOR_CLIENT, WPS_FOR_CALL, WPS_FOR_RETRY, WPS_FOR_ACCESS, WPS_FOR_EACH };
+
+static void push_option(lua_State *L, const struct wps_option *option)
+{
+    static const char *const worlds[] = { [WPS_OUTSIDE_NGINX] = "outside of NGINX", [WPS_INSIDE_NGINX] = "inside NGINX" };
+    char type[64];
+
+    wps_option_describe(option, type, sizeof type);
+    lua_createtable(L, 0, 10);
+    lua_pushstring(L, option->name);
+    lua_setfield(L, -2, "name");
+    lua_pushstring(L, type);
+    lua_setfield(L, -2, "type");
+    lua_pushstring(L, option->type ? option->type : option->types & WPS_OPTION_WHOLE ? "integer" : type);
+    lua_setfield(L, -2, "annotation");
+    lua_pushstring(L, option->unit);
+    lua_setfield(L, -2, "unit");
+    lua_pushstring(L, option->initial);
+    lua_setfield(L, -2, "default");
+    lua_pushstring(L, worlds[option->world]);
+    lua_setfield(L, -2, "world");
+    lua_pushstring(L, option->doc);
+    lua_setfield(L, -2, "doc");
+    if (option->types & (WPS_OPTION_NUMBER | WPS_OPTION_WHOLE)) {
+        lua_pushnumber(L, option->minimum);
+        lua_setfield(L, -2, "minimum");
+        lua_pushnumber(L, option->maximum);
+        lua_setfield(L, -2, "maximum");
+    }
+}
+
+/* options(place): those of "new", "context", "retry", "client_access_url" or "each", in the table's order. */
+static int core_options(lua_State *L)
+{
+    unsigned where = places[luaL_checkoption(L, 1, NULL, place_names)];
+    int count = 0;
+
+    lua_newtable(L);
+    for (const struct wps_option *option = wps_options; option->name; option++)
+        if (option->where & where) {
+            push_option(L, option);
+            lua_rawseti(L, -2, ++count);
+        }
+    return 1;
+}
+
+/* check_options(table, place, what, operation): raises what is wrong with them. */
+static int core_check_options(lua_State *L)
+{
+    unsigned where = places[luaL_checkoption(L, 2, NULL, place_names)];
+
+    wpsL_check_options(L, 1, wps_options, where, luaL_checkstring(L, 3), luaL_checkstring(L, 4));
+    return 0;
+}
+
 /* nearest(name, list): the entry that was probably meant, or nil. */
 static int core_nearest(lua_State *L)
 {
@@ -151,6 +210,8 @@ __attribute__((visibility("default"))) int luaopen_webpubsub_core(lua_State *L)
 {
     static const luaL_Reg functions[] = {
         { "operations", core_operations },
+        { "options", core_options },
+        { "check_options", core_check_options },
         { "nearest", core_nearest },
         { "field", core_field },
         { "raise", core_raise },

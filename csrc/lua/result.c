@@ -371,6 +371,8 @@ int wpsL_push_result(lua_State *L, const struct wps_call *call, bool no_throw)
     set_failure(L, call);
     set_slice(L, "code", wps_slice_of(call->error.code));
     set_slice(L, "message", wps_slice_of(call->error.message));
+    if (*call->error.argument)
+        set_slice(L, "argument", wps_slice_of(call->error.argument));
     luaL_setmetatable(L, WPS_ERROR);
     return 2;
 }

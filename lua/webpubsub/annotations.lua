@@ -1,40 +1,40 @@
 ---@meta
--- For editors only, never loaded. Made by `make generate` from the table of operations; do not edit.
--- luacheck: ignore 212 241
+-- For editors only, never loaded. Made by `make generate` from the tables of operations and options; do not edit.
+-- luacheck: ignore 212 241 631
 
 ---@class webpubsub.Options  one of: connection_string; endpoint and key; endpoint and credential
----@field connection_string? string  `Endpoint=https://…;AccessKey=…;Version=1.0;`
----@field endpoint? string  `https://name.webpubsub.azure.com`
+---@field connection_string? string  `Endpoint=https://…;AccessKey=…;Version=1.0;`, from the portal
+---@field endpoint? string  `https://name.webpubsub.azure.com`, in the place of connection_string, with key or credential
 ---@field key? string  an access key, with endpoint
----@field credential? fun(request: webpubsub.CredentialRequest): string, number  returns an Entra ID token and when it
----  expires, in seconds since the epoch; with endpoint
+---@field credential? fun(request: webpubsub.CredentialRequest): string, number  returns an Entra ID token and when it expires, in seconds since the epoch; with endpoint
 ---@field hub string  the hub's name
 ---@field reverse_proxy? string  send there; requests are still signed for the endpoint
----@field allow_http? boolean  plain http to other machines; default false
----@field timeout? number  seconds for one call with all its attempts and waits; default 60
----@field attempt_timeout? number  seconds for one attempt; default 15
----@field connect_timeout? number  seconds to connect; default 5
----@field retries? integer  attempts after the first, 0 to 100; default 3
----@field retry? webpubsub.Retry
----@field headers? table<string, string>  sent with each request
+---@field allow_http? boolean  plain http to other machines, proxies among them; default false
+---@field timeout? number  seconds for the whole call with all its attempts and waits; 0.001 to 86400; default 60
+---@field attempt_timeout? number  seconds for one attempt; 0.001 to 86400; default 15
+---@field connect_timeout? number  seconds to connect; 0.001 to 86400; default 5
+---@field retries? integer  attempts after the first; 0: the request reaches the service at most once; 0 to 100; default 3
+---@field retry? webpubsub.Retry  how attempts follow one another
+---@field headers? table<string, string>  sent along
 ---@field user_agent? string  goes before the library's own
----@field policies? webpubsub.Policies
+---@field policies? webpubsub.Policies  `{ per_call, per_attempt, before_send }`: functions that see and may change each request
 ---@field logger? fun(event: webpubsub.Event)  is told what happens; what it raises is dropped
----@field log_ids? boolean  name users, groups and connections in events; default false
----@field ca_file? string  PEM file of the authorities to trust instead of the system's
----@field client_cert? string  PEM file
----@field client_key? string  PEM file
----@field client_key_password? string
----@field proxy? string|false  `http://host:port`; false: none, not even the environment's
----@field http2? boolean  use HTTP/2 where the server offers it; default true
----@field max_response_bytes? integer  of a body; default 1 MiB
----@field max_header_bytes? integer  of all headers of a response; default 64 KiB
----@field max_connections? integer  to the service, for the client's tasks, of which more wait, 1 to 10000; default 100
----@field transport? fun(request: webpubsub.TransportRequest): webpubsub.TransportResponse?, string?  sends in the
----  library's stead; returns the response, or nil and why there is none
----@field pool_size? integer  inside NGINX: connections of a worker, 1 to 10000; default 100
----@field backlog? integer  inside NGINX: calls of a worker that wait for one of them, 0 to 100000; default 256
----@field max_deferred? integer  inside NGINX: calls of a worker that `defer` queues, 1 to 100000; default 1000
+---@field log_ids? boolean  name users, groups and connections in what the logger is told; default false
+---@field ca_file? string  PEM file of the authorities to trust instead of the system's; only outside of NGINX
+---@field client_cert? string  PEM file of a client certificate
+---@field client_key? string  PEM file of its key
+---@field client_key_password? string  of the key's file; only outside of NGINX
+---@field proxy? string|false  `http://[user:password@]host:port`; false: none; default the environment's
+---@field transport? fun(request: webpubsub.TransportRequest): webpubsub.TransportResponse?, string?  sends in the library's place; returns the response, or nil and why there is none
+---@field max_url_bytes? integer  bytes of a request; its headers, whose token repeats the URL, may have a third more; 1024 to 49152; default 12288
+---@field max_response_bytes? integer  bytes of a response's body; default 1048576
+---@field max_header_bytes? integer  bytes of all headers of a response; default 65536
+---@field max_connections? integer  to the service; more tasks wait for their turn; 1 to 10000; default 100; only outside of NGINX
+---@field idle_timeout? number  seconds for which an unused connection is kept; 0.001 to 86400; default 60; only outside of NGINX
+---@field max_connection_age? number  seconds after which a connection is not used again, so that a name's new address is followed; 0.001 to 86400; default 300; only outside of NGINX
+---@field pool_size? integer  connections of a worker; 1 to 10000; default 100; only inside NGINX
+---@field backlog? integer  calls of a worker that wait for one of them; 0 to 100000; default 256; only inside NGINX
+---@field max_deferred? integer  calls of a worker that `defer` queues; 1 to 100000; default 1000; only inside NGINX
 
 ---@class webpubsub.TransportRequest
 ---@field method string
@@ -50,25 +50,24 @@
 ---@field body? string
 
 ---@class webpubsub.Context  for one call alone
----@field timeout? number  seconds for the whole call, waits included
----@field attempt_timeout? number  seconds for one attempt
----@field retries? integer  attempts after the first, 0 to 100
----@field retry? webpubsub.Retry
+---@field timeout? number  seconds for the whole call with all its attempts and waits; 0.001 to 86400; default 60
+---@field attempt_timeout? number  seconds for one attempt; 0.001 to 86400; default 15
+---@field retries? integer  attempts after the first; 0: the request reaches the service at most once; 0 to 100; default 3
+---@field retry? webpubsub.Retry  how attempts follow one another
 ---@field headers? table<string, string>  sent along
----@field request_id? string  the id that support can find the call by; a UUID by default
+---@field request_id? string  the id that support can find the call by; default a UUID
+---@field policies? webpubsub.Policies  `{ per_call, per_attempt, before_send }`: functions that see and may change each request
 ---@field cancel? fun(): boolean?  returns true to withdraw the call
----@field no_throw? boolean  a service error is returned as the response, with `response.error`
----@field classify? table<integer, boolean|"retry">|fun(response: webpubsub.Response): boolean|"retry"|nil
----  is it an error? By status, or asked of a function
----@field policies? webpubsub.Policies
+---@field no_throw? boolean  a service error is returned as the response, with `response.error`; default false
+---@field classify? table<integer, boolean|"retry">|fun(response: webpubsub.Response): boolean|"retry"|nil  is it an error? By status, or asked of a function
 
----@class webpubsub.Retry
----@field retries? integer  attempts after the first, 0 to 100; default 3
----@field delay? number  seconds before the second attempt; default 0.8
----@field factor? number  by which the delay grows; default 2
----@field jitter? number  the share of a delay that is left to chance, 0 to 1; default 0.2
----@field max_delay? number  seconds; default 60
----@field statuses? integer[]  what is tried again; default 408, 429, 500, 502, 503, 504
+---@class webpubsub.Retry  how attempts follow one another
+---@field retries? integer  attempts after the first; 0: the request reaches the service at most once; 0 to 100; default 3
+---@field delay? number  seconds before the second attempt; 0 to 86400; default 0.8
+---@field factor? number  by which the delay grows; 1 to 100; default 2
+---@field jitter? number  the share of a delay that is left to chance; 0 to 1; default 0.2
+---@field max_delay? number  seconds at most; a Retry-After may ask for more; 0 to 86400; default 60
+---@field statuses? integer[]  what is tried again; default { 408, 429, 500, 502, 503, 504 }
 
 ---@class webpubsub.Policies  functions that see and may change each request
 ---@field per_call? webpubsub.Policy|webpubsub.Policy[]  once, before the first attempt
@@ -168,18 +167,18 @@
 ---@field await fun(self: webpubsub.PageTask): webpubsub.Page
 
 ---@class webpubsub.AccessArguments
----@field user? string
+---@field user? string  who connects
 ---@field roles? string[]  such as `webpubsub.sendToGroup.chat`
 ---@field groups? string[]  that the client joins when it connects
----@field expires_in? number  seconds the token is good to connect with; default 3600
----@field protocol? "default"|"mqtt"|"socketio"
----@field context? webpubsub.Context
+---@field expires_in? number  seconds for which the token is good to connect with; 1 to 315360000; default 3600
+---@field protocol? "default"|"mqtt"|"socketio"  that the client speaks; default "default"
+---@field context? webpubsub.Context  of the call, or of each of them
 
 ---@class webpubsub.EachOptions
----@field concurrency? integer  calls at a time, 1 to 256; default 16
----@field on_result? fun(result: webpubsub.Result)  as each call finishes
+---@field concurrency? integer  calls at a time; 1 to 256; default 16
+---@field on_result? fun(result: webpubsub.Result)  is told of each call as it finishes
 ---@field stop_on_error? boolean  begin no more calls after a failure; default false
----@field context? webpubsub.Context  of each call
+---@field context? webpubsub.Context  of the call, or of each of them
 
 ---@class webpubsub.Result
 ---@field index integer  of the item, from 1
@@ -275,7 +274,7 @@ function client:service_status(arguments) end
 function client:service_status_async(arguments) end
 
 ---@class webpubsub.CloseAllConnections
----@field excluded? string[]  connection ids to leave out, matched exactly
+---@field excluded? string[]  connection ids to leave out, matched exactly; about 11 KiB of them fit into a URL
 ---@field reason? string  why, told to the clients that are closed
 ---@field context? webpubsub.Context
 
@@ -291,7 +290,7 @@ function client:close_all_connections_async(arguments) end
 
 ---@class webpubsub.CloseUserConnections
 ---@field user string  the user's id
----@field excluded? string[]  connection ids to leave out, matched exactly
+---@field excluded? string[]  connection ids to leave out, matched exactly; about 11 KiB of them fit into a URL
 ---@field reason? string  why, told to the clients that are closed
 ---@field context? webpubsub.Context
 
@@ -307,7 +306,7 @@ function client:close_user_connections_async(arguments) end
 
 ---@class webpubsub.CloseGroupConnections
 ---@field group string  the group's name, 1 to 1024 characters
----@field excluded? string[]  connection ids to leave out, matched exactly
+---@field excluded? string[]  connection ids to leave out, matched exactly; about 11 KiB of them fit into a URL
 ---@field reason? string  why, told to the clients that are closed
 ---@field context? webpubsub.Context
 
@@ -382,7 +381,7 @@ function client:group_exists(arguments) end
 function client:group_exists_async(arguments) end
 
 ---@class webpubsub.SendToAll
----@field excluded? string[]  connection ids to leave out, matched exactly
+---@field excluded? string[]  connection ids to leave out, matched exactly; about 11 KiB of them fit into a URL
 ---@field filter? string  an OData expression that chooses the receivers
 ---@field ttl? integer  seconds the service may keep the message for a slow client, 0 to 300
 ---@field content? string  the message, at most 1 MiB; or give json
@@ -421,7 +420,7 @@ function client:send_to_user_async(arguments) end
 
 ---@class webpubsub.SendToGroup
 ---@field group string  the group's name, 1 to 1024 characters
----@field excluded? string[]  connection ids to leave out, matched exactly
+---@field excluded? string[]  connection ids to leave out, matched exactly; about 11 KiB of them fit into a URL
 ---@field filter? string  an OData expression that chooses the receivers
 ---@field ttl? integer  seconds the service may keep the message for a slow client, 0 to 300
 ---@field content? string  the message, at most 1 MiB; or give json

@@ -86,8 +86,8 @@ local function yielding_transport(self, task, transport)
       wait_for_us(task)
       task.exchange = nil
       if task.cancelled then return withdrawn() end
-      local status, received, content, message = exchange:result()
-      if not status then return nil, received, content, message end
+      local status, received, content, message, stale = exchange:result()
+      if not status then return nil, received, content, message, stale end
       return call:deliver(status, received, content)
     end,
   }

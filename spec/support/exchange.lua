@@ -18,19 +18,20 @@ function exchange.profile(origin, options)
   return assert(curl.profile(settings))
 end
 
---- `request` may have a method (POST), target (/), headers, body, timeout (5 s) and once.
+--- `request` may have a method (POST), target (/), headers, body, seconds (5), patience (as many) and fresh.
 function exchange.start(profile, request)
   request = request or {}
   return curl.start(profile, request.method or "POST", request.target or "/", request.headers or "", request.body,
-    request.timeout or 5, request.once)
+    request.seconds or 5, request.patience or request.seconds or 5, request.fresh)
 end
 
 --- Drives a started exchange to its end and returns its result, with its info as the last value.
 function exchange.finish(started)
   wait.until_true(function() return started:step(STEP_SECONDS) end, UNFINISHED_SECONDS, "the exchange to end")
   local info = started:info()
-  local status, headers, body, message = started:result()
+  local status, headers, body, message, stale = started:result()
   if status then return status, headers, body, info end
+  info.stale = stale
   return nil, headers, body, message, info
 end
 

@@ -2,14 +2,12 @@
 --
 -- Results go to standard output, errors and progress to standard error.
 
-local cjson = require("cjson").new()
+local exits = require "webpubsub.cli.exits"
+local json = require "webpubsub.cli.json"
 local terminal = require "webpubsub.cli.terminal"
+local words = require "webpubsub.cli.words"
 
 local report = {}
-
--- Exit codes, in ascending order of how little the service is to blame.
-report.OK, report.SERVICE, report.USAGE, report.TRANSPORT = 0, 1, 2, 3
-report.INTERRUPTED = 130 -- 128 + SIGINT, as shells say it
 
 local printable = terminal.printable
 
@@ -23,8 +21,13 @@ local function put(line)
 end
 
 local function print_json(file, document)
-  local line = cjson.encode(document)
+  local line = json.encode(document)
   if file == io.stdout then put(line) else file:write(line, "\n") end
+end
+
+-- A line to standard error, as it may be shown in a terminal. Where that fails, the exit code has to do.
+local function complain(line)
+  io.stderr:write(printable(line), "\n")
 end
 
 -- What a call that went well has done, by the first word of its operation.
@@ -70,11 +73,11 @@ function report.response(operation, response, as_json)
   elseif operation.result == "exists" then
     put(yes_or_no(response.exists))
   elseif operation.result == "token" then
-    put(response.token)
+    put(printable(response.token))
   else
     put(("%s: %d %s"):format(report.done(operation), response.status, printable(response.reason)))
   end
-  return response.exists == false and report.SERVICE or report.OK
+  return response.exists == false and exits.NO or exits.OK
 end
 
 --- Prints the URL with which a client connects.
@@ -82,7 +85,7 @@ function report.url(url, token, as_json)
   if as_json then
     print_json(io.stdout, { url = url, token = token })
   else
-    put(url)
+    put(printable(url))
   end
 end
 
@@ -91,12 +94,13 @@ end
 function report.members(pages, state, as_json)
   local width = #"CONNECTION"
   local function row(connection, user)
-    local gap = user and (" "):rep(width - #connection + 2) .. printable(user) or ""
-    put(printable(connection) .. gap)
+    local shown = printable(connection)
+    put(shown .. (user and (" "):rep(width - #shown + 2) .. printable(user) or ""))
   end
   local headed = as_json
   for page in pages, state do
-    for _, member in ipairs(page.items) do width = math.max(width, #member.connection) end
+    if output_problem then return end
+    for _, member in ipairs(page.items) do width = math.max(width, #printable(member.connection)) end
     if not headed then row("CONNECTION", "USER") end
     headed = true
     for _, member in ipairs(page.items) do
@@ -112,10 +116,14 @@ end
 -- An error as a program reads it: everything but the response, which holds what the service sent.
 local function error_document(err)
   local document = {}
-  for name, value in pairs(err) do
+  for name, value in pairs(words.translate(err)) do
     if name ~= "response" then document[name] = value end
   end
   return document
+end
+
+local function error_line(err)
+  return tostring(words.translate(err))
 end
 
 -- ---------------------------------------------------------------- one result of many
@@ -139,8 +147,8 @@ function report.item_error(item, err, as_json)
   if as_json then
     print_json(io.stderr, { index = item.index, [item.name] = item.value, error = error_document(err) })
   else
-    local message = tostring(err):gsub("^webpubsub: ", "")
-    io.stderr:write(("item %d (%s): %s\n"):format(item.index, printable(item.value), message))
+    local message = error_line(err):gsub("^webpubsub: ", "")
+    complain(("item %d (%s): %s"):format(item.index, item.value, message))
   end
 end
 
@@ -160,7 +168,7 @@ function report.summary(operation, summary, resume, as_json)
     summary.total, summary.failed, summary.elapsed, summary.rate))
   if resume then
     local again = summary.succeeded + summary.failed - summary.completed_through
-    io.stderr:write(("%s; to go on with the rest, repeat it with --skip %d%s\n"):format(
+    complain(("%s; to go on with the rest, repeat it with --skip %d%s"):format(
       summary.interrupted and "interrupted" or "stopped", resume,
       again > 0 and (" (%d behind it are done already, and will be done again)"):format(again) or ""))
   end
@@ -172,8 +180,8 @@ end
 ---@param err webpubsub.Error
 ---@return integer
 function report.exit_code(err)
-  if err.kind == "service" then return report.SERVICE end
-  return err.kind == "argument" and report.USAGE or report.TRANSPORT
+  if err.kind == "service" then return exits.REFUSED end
+  return err.kind == "argument" and exits.USAGE or exits.NO_ANSWER
 end
 
 --- Prints an error.
@@ -183,29 +191,48 @@ function report.error(err, as_json)
   if as_json then
     print_json(io.stderr, { error = error_document(err) })
   else
-    io.stderr:write(tostring(err), "\n")
+    complain(error_line(err))
   end
   return report.exit_code(err)
 end
 
---- Prints what is wrong with the command line itself.
----@param message string
+--- Prints what is wrong with the command line itself, or with a list.
+---@param message string  one line or more
 ---@return integer exit_code
 function report.usage(message, as_json)
   if as_json then
     print_json(io.stderr, { error = { kind = "argument", code = "usage", message = message } })
   else
-    io.stderr:write("webpubsub: ", printable(message), "\n")
+    for line in message:gmatch "[^\n]+" do complain("webpubsub: " .. line) end
   end
-  return report.USAGE
+  return exits.USAGE
 end
 
 --- Prints a text.
 ---@param text string
 ---@return integer exit_code
 function report.text(text)
-  put((text:gsub("\n$", "")))
-  return report.OK
+  put(text)
+  return exits.OK
+end
+
+--- Lua's `print`, which notices whether the output can be written.
+function report.print(...)
+  local texts = {}
+  for index = 1, select("#", ...) do texts[index] = tostring((select(index, ...))) end
+  put(table.concat(texts, "\t"))
+end
+
+--- Whether what was printed so far did not arrive.
+---@return boolean
+function report.is_broken()
+  return output_problem ~= nil
+end
+
+--- Notes whether what others have written arrives.
+function report.flush()
+  local flushed, why = io.stdout:flush()
+  if not flushed then output_problem = output_problem or why end
 end
 
 --- Prints why the output is not complete, where it is not.
@@ -216,9 +243,9 @@ function report.unwritten(as_json)
   if as_json then
     print_json(io.stderr, { error = { kind = "output", message = message } })
   else
-    io.stderr:write("webpubsub: ", printable(message), "\n")
+    complain("webpubsub: " .. message)
   end
-  return report.TRANSPORT
+  return exits.UNWRITTEN
 end
 
 -- ---------------------------------------------------------------- what happens meanwhile
@@ -240,8 +267,8 @@ function report.logger(as_json)
     if as_json then
       print_json(io.stderr, { event = event })
     else
-      io.stderr:write(("%s %s, attempt %d: %s\n"):format(event.request_id, event.operation, event.attempt,
-        printable(describe[event.type](event))))
+      complain(("%s %s, attempt %d: %s"):format(event.request_id, event.operation, event.attempt,
+        describe[event.type](event)))
     end
   end
 end
