@@ -278,7 +278,6 @@ describe("in NGINX", function()
       ['proxy = "http://secret:word@127.0.0.1:1/path"'] = "http://[user:password@]host[:port]",
       ['proxy = "http://secret:word@bad host:1"'] = "http://[user:password@]host[:port]",
       ['proxy = "http://127.0.0.1:65536"'] = "http://[user:password@]host[:port]",
-      ['proxy = true'] = "http://[user:password@]host[:port]",
       ["connect_timeout = 0"] = "connect_timeout",
       ["idle_timeout = 0"] = "idle_timeout",
       ["max_connection_age = -1"] = "max_connection_age",

@@ -47,8 +47,8 @@ end
 --- Has the server play a case and compares what comes of it.
 ---@param server ScriptedServer
 ---@param case table
----@param run fun(case: table, warm: integer, count: integer): string[]  makes `warm` calls at once, and then `count` one
----  after the other, `case.pause` seconds apart, and returns what all of them came to
+---@param run fun(case: table, warm: integer, count: integer): string[]  makes `warm` calls at once, and then `count`
+---  one after the other, `case.pause` seconds apart, and returns what all of them came to
 function hostile.play(server, case, run)
   server:reset()
   wait.until_true(function() return server:open_connections() == 0 end, CLOSE_SECONDS, "the connections to be closed")

@@ -108,7 +108,7 @@ do
   end
 end
 
-local FULL = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX: y\r\n\r\n"
+local FULL = "HTTP/1.1 100 Continue\r\n\r\n" .. CHUNKED .. "2\r\nhi\r\n0\r\nX: y\r\n\r\n"
 
 for name, ending in pairs({ ["an end"] = steps.close(), ["a reset"] = steps.abort() }) do
   local script, expected = {}, {}
