@@ -8,7 +8,7 @@ local steps = require("spec.support.steps")
 
 local ACCEPTED = steps.reply({ status = 202 })
 local ROUNDS = 5
-local MESSAGES, SEED = 10000, 20241201 -- to a server that lets connections die at random
+local MESSAGES, SEED = 4000, 20241201 -- to a server that lets connections die at random
 
 local server
 

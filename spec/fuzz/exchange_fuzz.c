@@ -155,7 +155,7 @@ int main(int argc, char **argv)
 
     while (!broken && (rounds % ROUNDS_A_LOOK || time(NULL) < stop)) {
         seed_round(seed + rounds);
-        make_message(&message);
+        make_message(&message, MOST_CHANGES);
         play(&x, &message);
         kinds[x.error.kind]++;
         replaced += x.replaced;

@@ -97,7 +97,7 @@ int main(int argc, char **argv)
 
     while (good && (rounds % ROUNDS_A_LOOK || time(NULL) < stop)) {
         seed_round(seed + rounds);
-        make_message(&message);
+        make_message(&message, MOST_CHANGES);
         good = check(&message, &one, &other, outcomes);
         if (!good)
             report(&message, seed + rounds);
