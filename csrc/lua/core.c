@@ -153,7 +153,7 @@ static int core_nearest(lua_State *L)
     return 1;
 }
 
-/* field(table, name): read as the C side reads: raw, and nil for a null of lua-cjson or NGINX. */
+/* field(table, name): read as the C side reads: raw, and nil for a null. */
 static int core_field(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -188,8 +188,11 @@ static int core_random(lua_State *L)
 {
     uint32_t bits = 0;
 
-    if (RAND_bytes((unsigned char *)&bits, sizeof bits) != 1)
-        return luaL_error(L, "OpenSSL has no random bytes");
+    if (RAND_bytes((unsigned char *)&bits, sizeof bits) != 1) {
+        struct wps_error error = { 0 };
+        wps_fail(&error, WPS_CREDENTIAL, NULL, "random", "OpenSSL has no random bytes");
+        return wpsL_raise(L, &error, NULL);
+    }
     lua_pushnumber(L, (lua_Number)bits / 4294967296.0);
     return 1;
 }
@@ -229,6 +232,8 @@ __attribute__((visibility("default"))) int luaopen_webpubsub_core(lua_State *L)
     lua_setfield(L, -2, "api_version");
     wpsL_register_json(L);
     wpsL_register_access(L);
+    wpsL_register_text(L);
+    wpsL_register_events(L);
     wpsL_register_client(L);
     wpsL_register_call(L);
     wpsL_register_exchange(L);

@@ -158,7 +158,7 @@ local function settle(run, ended)
   err = err or response.error -- the latter with no_throw
   if err then
     run.failures[#run.failures + 1] = { index = result.index, arguments = result.arguments, error = err }
-    run.stopped = run.stopped or run.stop_on_error
+    run.stopped = run.stopped or run.stop_on_error or err.code == "forked" -- the parent's process goes on with the rest
     if err.status == TOO_MANY_REQUESTS and err.retry_after then pause(run, err.retry_after) end
   else
     run.succeeded = run.succeeded + 1

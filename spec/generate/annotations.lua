@@ -2,6 +2,7 @@
 
 local classes = require("spec.generate.classes")
 local core = require("webpubsub.core")
+local events = require("spec.generate.events")
 
 local annotations = {}
 
@@ -108,7 +109,7 @@ end
 --- The file's text.
 ---@return string
 function annotations.text()
-  local parts = { HEAD .. classes:gsub("@@(%w+)@@", describe_options) }
+  local parts = { HEAD .. classes:gsub("@@(%w+)@@", describe_options) .. events }
   for _, operation in ipairs(core.operations()) do parts[#parts + 1] = describe(operation) .. "\n" end
   return table.concat(parts)
 end
