@@ -82,7 +82,7 @@ $(CORE_SO): $(CORE:csrc/%=$(BUILD)/obj/%.o)
 
 $(BUILD)/webpubsub/curl.so: $(CURL:csrc/%=$(BUILD)/obj/%.o)
 	@mkdir -p $(@D)
-	$(CC) $(SHARED) $(LDFLAGS) $(CFLAGS) -o $@ $^ -lcurl -lpthread
+	$(CC) $(SHARED) $(LDFLAGS) $(CFLAGS) -o $@ $^ -lcurl -lssl -lcrypto -lpthread
 
 $(BUILD)/obj/lua/%.o: csrc/lua/%.c
 	@mkdir -p $(@D)

@@ -106,7 +106,7 @@ describe("a request", function()
       ["header content-length cannot be set"] = { headers = "content-length: 9\r\n" },
       ["seconds above 0"] = { seconds = 0 },
       ["seconds above"] = { seconds = 0 / 0 },
-      ["#7 to 'start'"] = { patience = -1 },
+      ["argument #7"] = { patience = -1 },
     }) do
       local ok, problem = pcall(start, of_profile, request)
       assert.is_false(ok)

@@ -423,7 +423,7 @@ if rawget(_G, "jit") then -- the one Lua here that can fork
         print("parent", last:info().new_connection, (last:result()))
       ]], { arguments = { server.origin } })
       local expected = "child\t2\ttrue\nchild\ttransport\tforked\t" .. server.origin:match("//(.*)") ..
-        ": the exchange was started before fork() and belongs to the parent process\nchild\t204\nchild\t204\n" ..
+        ": the exchange was started before fork() and belongs to the parent process\tfalse\nchild\t204\nchild\t204\n" ..
         "parent\t2\nparent\t204\t204\nparent\tfalse\t204\n"
       assert.are.same({ expected, "" }, { child.stdout, child.stderr })
     end)

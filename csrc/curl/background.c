@@ -56,17 +56,15 @@ static void enlist(struct wps_background *background, struct wps_job *job)
     background->pending++;
 }
 
-static void end_pending(struct wps_job *job)
+static void end_pending(struct wps_background *background, struct wps_job *job)
 {
-    job->background->pending -= job->pending;
+    background->pending -= job->pending;
     job->pending = false;
 }
 
-static void delist(struct wps_job *job)
+static void delist(struct wps_background *background, struct wps_job *job)
 {
-    struct wps_background *background = job->background;
-
-    end_pending(job);
+    end_pending(background, job);
     *(job->older ? &job->older->newer : &background->oldest) = job->newer;
     *(job->newer ? &job->newer->older : &background->newest) = job->older;
     job->background = NULL;
@@ -220,7 +218,7 @@ void wps_background_close(struct wps_background *background)
     while (wps_background_next(background))
         continue; /* all that was handed in has come out, and belongs to its holder alone from now on */
     while (background->oldest)
-        delist(background->oldest);
+        delist(background, background->oldest);
     if (ours) { /* else the end of the process was quicker, and may be at it still */
         wps_loop_destroy(background->loop);
         free_spare(background);
@@ -294,7 +292,7 @@ struct wps_job *wps_background_next(struct wps_background *background)
         return NULL;
     job = background->first_finished;
     remove_finished(background, job);
-    end_pending(job);
+    end_pending(background, job);
     return job;
 }
 
@@ -411,7 +409,7 @@ void wps_job_release(struct wps_job *job)
     notice_fork(background);
     if (pending && is_done(job))
         collect(background);
-    delist(job);
+    delist(background, job);
     if (pending && !job->listed) {
         mark(background, job, WPS_JOB_RELEASED | WPS_JOB_CANCELLED);
         return;

@@ -23,7 +23,7 @@ static void on_ready(void *owner, struct wps_watch *watch, unsigned events)
     connection->hub->tell(connection, WPS_NEWS_READY, events);
 }
 
-struct wps_connection *wps_connection_create(struct wps_hub *hub, const struct wps_profile *profile, void *share)
+struct wps_connection *wps_connection_create(struct wps_hub *hub, struct wps_profile *profile, void *share)
 {
     struct wps_connection *connection = calloc(1, sizeof *connection);
 

@@ -53,7 +53,7 @@ struct wps_refusal {
 };
 
 /* NULL: not enough memory. `share` is a CURLSH. Nothing happens before wps_connection_advance(). */
-struct wps_connection *wps_connection_create(struct wps_hub *hub, const struct wps_profile *profile, void *share);
+struct wps_connection *wps_connection_create(struct wps_hub *hub, struct wps_profile *profile, void *share);
 /* Begins to open it; from here on it tells the hub, for the first time perhaps from within. */
 void wps_connection_advance(struct wps_connection *connection);
 /* Once it told that it failed. */

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,9 +57,10 @@ double wps_now(void)
 
 int wps_milliseconds(double seconds)
 {
-    double ms = ceil(seconds * 1000);
+    double ms = seconds * 1000;
+    int whole = ms < INT_MAX - 1 ? (int)ms : INT_MAX - 1;
 
-    return ms < 1 ? 0 : ms < INT_MAX ? (int)ms : INT_MAX;
+    return ms > 0 ? whole + (whole < ms) : 0;
 }
 
 /* ------------------------------------------------------------------ what follows is shared by all threads */

@@ -3,7 +3,6 @@
 #include "curl/loop.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -419,7 +418,9 @@ static int longest_wait(struct wps_loop *loop, double seconds)
 
     if (loop->unfinished)
         return 0;
-    return wps_milliseconds(fmin(fmin(seconds, LONGEST_WAIT), left));
+    if (seconds > LONGEST_WAIT)
+        seconds = LONGEST_WAIT;
+    return wps_milliseconds(left < seconds ? left : seconds);
 }
 
 /* Nobody can be told what happens to a connection any more. */

@@ -33,6 +33,22 @@ static CURLcode attach(struct wps_opening *opening)
     return code == CURLE_AGAIN ? CURLE_OK : code;
 }
 
+/* What an HTTP proxy sends behind its answer to CONNECT would answer our first request. */
+static CURLcode check_silence(struct wps_connection *connection, curl_socket_t descriptor)
+{
+    const struct wps_profile *profile = connection->opening->profile;
+    char byte;
+    bool silent = true;
+
+    if (!profile->proxy.length || profile->secure)
+        return CURLE_OK;
+    if (profile->layered)
+        silent = wps_connection_is_alive(connection);
+    else
+        silent = recv(descriptor, &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT) < 0;
+    return silent ? CURLE_OK : CURLE_PROXY;
+}
+
 static void take_away(struct wps_connection *connection, curl_socket_t descriptor)
 {
     connection->opening->taken = descriptor;
@@ -50,6 +66,8 @@ static CURLcode take_over(struct wps_connection *connection)
         code = CURLE_COULDNT_CONNECT;
     if (!code && opening->profile->layered)
         code = attach(opening);
+    if (!code)
+        code = check_silence(connection, descriptor);
     if (!code) {
         connection->watch.descriptor = descriptor;
         if (!wps_poller_watch(connection->hub->poller, &connection->watch, WPS_READABLE))
@@ -250,7 +268,7 @@ static CURLcode set_up_easy(struct wps_connection *connection, CURL *easy, CURLS
     return code;
 }
 
-CURLcode wps_opening_set_up(struct wps_connection *connection, const struct wps_profile *profile, CURLSH *share)
+CURLcode wps_opening_set_up(struct wps_connection *connection, struct wps_profile *profile, CURLSH *share)
 {
     struct wps_opening *opening = connection->opening = calloc(1, sizeof *opening);
     CURLcode code = CURLE_OUT_OF_MEMORY;

@@ -9,7 +9,7 @@
 enum { WPS_OPENING_SOCKETS = 5 }; /* that libcurl watches for one easy handle, at most */
 
 struct wps_opening {
-    const struct wps_profile *profile; /* its pool's */
+    struct wps_profile *profile; /* its pool's */
     CURLM *multi;
     CURL *easy;
     struct wps_watch sockets[WPS_OPENING_SOCKETS];
@@ -21,10 +21,10 @@ struct wps_opening {
     char words[CURL_ERROR_SIZE]; /* libcurl's own, about its last failure */
 };
 
-CURLcode wps_opening_set_up(struct wps_connection *connection, const struct wps_profile *profile, CURLSH *share);
+CURLcode wps_opening_set_up(struct wps_connection *connection, struct wps_profile *profile, CURLSH *share);
 /* Closes the connection as well, unless it was taken. */
 void wps_opening_destroy(struct wps_opening *opening);
 /* Everything that depends on the profile only. */
-CURLcode wps_opening_apply(const struct wps_profile *profile, CURL *easy);
+CURLcode wps_opening_apply(struct wps_profile *profile, CURL *easy);
 
 #endif

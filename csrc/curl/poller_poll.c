@@ -31,12 +31,12 @@ void wps_poller_destroy(struct wps_poller *poller)
 static bool enlarge(struct wps_poller *poller)
 {
     size_t capacity = poller->capacity ? poller->capacity * 2 : 8;
-    struct pollfd *asked = realloc(poller->asked, capacity * sizeof *asked);
+    struct pollfd *asked = realloc(poller->asked, capacity * sizeof(struct pollfd));
     struct wps_watch **watches;
 
     if (asked)
         poller->asked = asked;
-    watches = asked ? realloc(poller->watches, capacity * sizeof *watches) : NULL;
+    watches = asked ? realloc(poller->watches, capacity * sizeof(struct wps_watch *)) : NULL;
     if (watches) {
         poller->watches = watches;
         poller->capacity = capacity;

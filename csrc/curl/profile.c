@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "curl/library.h"
+#include "curl/trust.h"
 
 /* ------------------------------------------------------------------ checks */
 
@@ -33,8 +34,11 @@ static CURLUcode check_bare(CURLU *url)
     for (size_t i = 0; !code && i < sizeof unwanted / sizeof unwanted[0]; i++) {
         curl_free(part);
         part = NULL;
-        if (!curl_url_get(url, unwanted[i], &part, 0))
+        code = curl_url_get(url, unwanted[i], &part, 0);
+        if (part)
             code = CURLUE_MALFORMED_INPUT;
+        else if (code != CURLUE_OUT_OF_MEMORY)
+            code = CURLUE_OK; /* it is not there */
     }
     curl_free(part);
     return code;
@@ -53,6 +57,10 @@ static enum wps_kind read_origin(struct wps_profile *profile, const char *text, 
     if (!code)
         code = curl_url_get(url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT);
     if (!code)
+        code = curl_url_get(url, CURLUPART_PORT, &written_port, CURLU_NO_DEFAULT_PORT);
+    if (code == CURLUE_NO_PORT)
+        code = CURLUE_OK;
+    if (!code)
         code = check_bare(url);
     if (!code && strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)
         code = CURLUE_UNSUPPORTED_SCHEME;
@@ -65,7 +73,7 @@ static enum wps_kind read_origin(struct wps_profile *profile, const char *text, 
         wps_buffer_text(&profile->authority, host);
         wps_buffer_text(&profile->authority, ":");
         wps_buffer_text(&profile->authority, port);
-        if (!curl_url_get(url, CURLUPART_PORT, &written_port, CURLU_NO_DEFAULT_PORT)) {
+        if (written_port) {
             wps_buffer_text(&profile->host, ":");
             wps_buffer_text(&profile->host, written_port);
         }
@@ -210,6 +218,7 @@ static void destroy(struct wps_profile *profile)
 
     for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++)
         wps_buffer_free(buffers[i]);
+    wps_trust_free(profile->trust);
     free(profile);
 }
 

@@ -43,6 +43,7 @@ struct wps_profile {
     double connect_timeout, idle_timeout, max_connection_age;
     size_t max_response_bytes, max_header_bytes;
 
+    void *trust;    /* atomic: what was read from ca_file, see curl/trust.h; NULL until it is needed */
     int references; /* atomic */
     struct wps_profile *previous, *next; /* of all in the process */
 };

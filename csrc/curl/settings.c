@@ -1,70 +1,12 @@
 /* curl/settings.c - a profile in libcurl's options. */
 #include "curl/opening.h"
 
-#include <ctype.h>
-#include <dirent.h>
-#include <pthread.h>
-
 #include "curl/library.h"
+#include "curl/trust.h"
 
 static const char *text_or_null(const struct wps_buffer *buffer)
 {
     return buffer->length ? buffer->data : NULL;
-}
-
-/* ------------------------------------------------------------------ trust */
-
-/* "002c0b4f.0", as c_rehash names the links that OpenSSL looks certificates up by. */
-static bool is_hashed_name(const char *name)
-{
-    size_t i = 0;
-
-    while (i < 8 && isxdigit((unsigned char)name[i]))
-        i++;
-    return i == 8 && name[8] == '.' && isdigit((unsigned char)name[9]);
-}
-
-static bool system_directory_hashed; /* written once, by look_at_system_directory() */
-
-static void look_at_system_directory(void)
-{
-    const char *path = curl_version_info(CURLVERSION_NOW)->capath;
-    DIR *directory = path ? opendir(path) : NULL;
-    struct dirent *entry;
-
-    while (directory && !system_directory_hashed && (entry = readdir(directory)))
-        system_directory_hashed = is_hashed_name(entry->d_name);
-    if (directory)
-        closedir(directory);
-}
-
-/* A bundle is parsed for every new connection, tens of milliseconds each time, unless CAPATH is unset: then libcurl
- * keeps what it has parsed. A hashed directory is better still, for only the one CA that is needed is read. So there is
- * always one of the two and never both. */
-static CURLcode apply_trust(const struct wps_profile *profile, CURL *easy)
-{
-    static pthread_once_t looked = PTHREAD_ONCE_INIT;
-    const curl_version_info_data *built = curl_version_info(CURLVERSION_NOW);
-    const char *file = text_or_null(&profile->ca_file.path);
-    const char *directory = NULL;
-    CURLcode code;
-
-    pthread_once(&looked, look_at_system_directory);
-    if (!file && system_directory_hashed)
-        directory = built->capath;
-    else if (!file)
-        file = built->cainfo;
-    if (!file && !directory)
-        return CURLE_OK; /* a TLS library with a store of its own */
-
-    code = curl_easy_setopt(easy, CURLOPT_CAINFO, file);
-    if (!code)
-        code = curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, file);
-    if (!code && built->capath)
-        code = curl_easy_setopt(easy, CURLOPT_CAPATH, directory);
-    if (!code && built->capath)
-        code = curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, directory);
-    return code;
 }
 
 static CURLcode apply_client_certificate(const struct wps_profile *profile, CURL *easy)
@@ -108,7 +50,7 @@ static CURLcode apply_timeout(const struct wps_profile *profile, CURL *easy)
     return curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)wps_milliseconds(profile->connect_timeout + 1));
 }
 
-CURLcode wps_opening_apply(const struct wps_profile *profile, CURL *easy)
+CURLcode wps_opening_apply(struct wps_profile *profile, CURL *easy)
 {
     static const struct {
         CURLoption option;
@@ -142,7 +84,7 @@ CURLcode wps_opening_apply(const struct wps_profile *profile, CURL *easy)
     if (!code)
         code = apply_protocols(easy);
     if (!code && profile->layered)
-        code = apply_trust(profile, easy);
+        code = (CURLcode)wps_trust_apply(profile, easy);
     if (!code && profile->client_cert.path.length)
         code = apply_client_certificate(profile, easy);
     if (!code)

@@ -52,7 +52,7 @@ bool wps_timers_join(struct wps_timers *timers)
 {
     if (timers->members == timers->capacity) {
         size_t capacity = timers->capacity ? timers->capacity * 2 : 8;
-        struct wps_timer **larger = realloc(timers->heap, capacity * sizeof *larger);
+        struct wps_timer **larger = realloc(timers->heap, capacity * sizeof(struct wps_timer *));
 
         if (!larger)
             return false;

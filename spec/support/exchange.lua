@@ -25,14 +25,19 @@ function exchange.start(profile, request)
     request.seconds or 5, request.patience or request.seconds or 5, request.fresh)
 end
 
---- Drives a started exchange to its end and returns its result, with its info as the last value.
-function exchange.finish(started)
-  wait.until_true(function() return started:step(STEP_SECONDS) end, UNFINISHED_SECONDS, "the exchange to end")
-  local info = started:info()
-  local status, headers, body, message, stale = started:result()
+--- The result of an exchange that is done, with its info as the last value.
+function exchange.result_of(done)
+  local info = done:info()
+  local status, headers, body, message, stale = done:result()
   if status then return status, headers, body, info end
   info.stale = stale
   return nil, headers, body, message, info
+end
+
+--- Drives a started exchange to its end and returns its result, with its info as the last value.
+function exchange.finish(started)
+  wait.until_true(function() return started:step(STEP_SECONDS) end, UNFINISHED_SECONDS, "the exchange to end")
+  return exchange.result_of(started)
 end
 
 --- A whole exchange: status, header block, body, info; or nil, kind, code, message, info.

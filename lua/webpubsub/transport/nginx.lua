@@ -102,17 +102,12 @@ local function refuse_unusable(options)
   end
 end
 
-local function is_loopback(host)
-  host = host:lower()
-  return host == "localhost" or host == "[::1]" or host:find("^127%.%d+%.%d+%.%d+$") ~= nil
-end
-
 local function unescape(text)
   return (text:gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end))
 end
 
 -- The proxy that is asked for tunnels. Its text may hold a password, so no error quotes it.
-local function read_proxy(options, secure)
+local function read_proxy(options)
   local text = core.field(options, "proxy")
   if not text then return nil end
   local scheme, rest = tostring(text):match("^(%a[%w+.-]*)://([^/]*)/?$")
@@ -126,10 +121,6 @@ local function read_proxy(options, secure)
   host, port = host or authority, tonumber(port or DEFAULT_PROXY_PORT)
   if scheme ~= "http" or port < 1 or port > 65535 or not (host:find("^[%w._-]+$") or host:find("^%[[%x:.]+%]$")) then
     refuse("proxy", "proxy must be http://[user:password@]host[:port] in NGINX")
-  end
-  if not (secure or is_loopback(host) or core.field(options, "allow_http")) then
-    refuse("proxy", "proxy is on another machine and the endpoint is plain http://; use https://, or set "
-      .. "allow_http = true")
   end
   local authorization = user and ngx.encode_base64(unescape(user:find(":", 1, true) and user or user .. ":"))
   return {
@@ -168,7 +159,7 @@ local function read_server(scheme, authority, options)
     secure = scheme == "https",
     host = host or authority,
     port = tonumber(port) or scheme == "https" and 443 or 80,
-    proxy = read_proxy(options, scheme == "https"),
+    proxy = read_proxy(options),
     identity = "",
     connect_timeout = core.field(options, "connect_timeout") or DEFAULT_CONNECT_TIMEOUT,
     max_header_bytes = core.field(options, "max_header_bytes"),
