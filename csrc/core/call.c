@@ -210,7 +210,8 @@ enum wps_step wps_call_response(struct wps_call *call, double now, double wall, 
                                                    : verdict != WPS_VERDICT_SUCCESS;
 
     if (headers.length && memchr(headers.data, '\0', headers.length)) /* whichever transport let it pass */
-        return wps_call_failure(call, now, random, WPS_PROTOCOL, "malformed", "a header of the response has a NUL byte");
+        return wps_call_failure(call, now, random, WPS_PROTOCOL, "malformed", "a header of the response has a NUL byte",
+                                false);
     memset(&call->error, 0, sizeof call->error);
     call->retryable = false;
     if (!is_error)
