@@ -160,6 +160,19 @@ describe("in NGINX", function()
     assert.are.equal(2, server:connections())
   end)
 
+  it("what a server sends unasked, or its end, is seen although the worker has been busy", function()
+    for _, late in ipairs({ steps.raw("HTTP/1.1 500 Late\r\nContent-Length: 0\r\n\r\n"), steps.close() }) do
+      server:reset()
+      server:script({ { OK, steps.delay(0.05), late }, default = OK })
+      assert.are.equal("204 204", web:run(with_client("busy" .. late.kind, "retries = 0", [[
+        local now = require("webpubsub.core").now
+        local first, stop = close(client), now() + 0.2
+        while now() < stop do end
+        return first, close(client)]])))
+      assert.are.equal(2, server:connections())
+    end
+  end)
+
   it("a slow response ends with its attempt, on time", function()
     server:script({ default = { steps.raw("HTTP/1.1 200 OK\r\n"), steps.silence() } })
     local started = socket.gettime()

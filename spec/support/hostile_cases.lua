@@ -164,6 +164,10 @@ add({ name = "an answer before the request is whole", method = "send_to_all", co
   script = { steps.on_accept({ steps.take(10), raw("HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n"),
     steps.delay(LATER), steps.close() }), default = OK },
   expected = { { "service", "Content Too Large" }, 204 }, connections = 2 })
+add({ name = "an answer before the request is whole, and an end", method = "send_to_all", content = 1000000,
+  script = { steps.on_accept({ steps.take(10), raw("HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n"
+    .. "Connection: close\r\n\r\n"), steps.close() }), default = OK },
+  expected = { { "service", "Content Too Large" }, 204 }, connections = 2 })
 add({ name = "silence", options = { attempt_timeout = SHORT }, script = { steps.silence(), default = OK },
   expected = { { "timeout", "attempt_timeout", "no complete response within 0.2 s" }, 204 }, connections = 2 })
 add({ name = "silence after half a response", options = { attempt_timeout = SHORT },

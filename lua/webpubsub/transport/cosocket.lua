@@ -10,6 +10,7 @@ local cosocket = {}
 
 local OPENINGS = 16        -- connections that a worker opens at a time
 local LONGEST_READ = 65536 -- bytes
+local LONG_TURN = 0.0015   -- seconds; NGINX counts in milliseconds
 
 -- Seconds. Less would be none, which where NGINX lacks a patch of OpenResty's is a warning in the log, over and over.
 local SHORTEST_SLEEP = 0.001
@@ -237,17 +238,26 @@ function line:establish()
   return ok, problem, words
 end
 
+-- NGINX watches the connections that it keeps, and closes those on which bytes or an end arrive, but between the turns
+-- of its loop only. In one that has lasted long, a connection is taken after the next look.
+local function look_at_kept()
+  local began = ngx.now()
+  ngx.update_time()
+  if ngx.now() - began >= LONG_TURN then ngx.sleep(SHORTEST_SLEEP) end
+end
+
 -- A connection that is kept, or a new one, which takes its turn before it is opened if it can be foreseen, and else
 -- before its handshake. A fresh one beside connections that are kept has a pool of its own, which keeps none.
 function line:open()
   local exchange, pool = self.exchange, self.server:current_pool()
   local fresh, ok, problem, words = exchange:fresh(), true, nil, nil
-  self.generation = pool.generation
   if fresh or pool.idle == 0 or core.now() >= pool.idle_until then
     ok, problem = self:begin_opening()
   else
+    look_at_kept()
     pool.idle = pool.idle - 1
   end
+  self.generation = pool.generation
   if ok then ok, problem = self:connect_socket(pool.options) end
   if ok and fresh and self.socket:getreusedtimes() > 0 then
     self:keep()
