@@ -8,7 +8,7 @@ local gate = require "webpubsub.transport.gate"
 
 local cosocket = {}
 
-local OPENINGS = 16        -- connections that a worker opens at a time
+local OPENINGS = 16        -- connections to a server that a worker opens at a time
 local LONGEST_READ = 65536 -- bytes
 local LONG_TURN = 0.0015   -- seconds; NGINX counts in milliseconds
 
@@ -151,19 +151,18 @@ function line:is_gone()
   return self.connected and not self.socket:getreusedtimes()
 end
 
--- A worker's connections are opened a few at a time: a handshake is a millisecond of work, and many at once would stall
--- all of its requests.
-local openings
-
+-- Connections to a server are opened a few at a time: a handshake is a millisecond of work, and many at once would stall
+-- all requests of the worker. Not for all servers together, or one that is deaf would hold up the others.
 function line:begin_opening()
-  openings = openings or gate.new(OPENINGS, math.huge)
+  local pool = self.server.pool
+  pool.openings = pool.openings or gate.new(OPENINGS, math.huge)
   local seconds = self.exchange:due() - core.now()
-  self.opening = openings:enter(self, seconds, seconds)
+  self.opening = pool.openings:enter(self, seconds, seconds)
   return self.opening, "timeout"
 end
 
 function line:end_opening()
-  if self.opening then openings:leave(self) end
+  if self.opening then self.server.pool.openings:leave(self) end
   self.opening = nil
 end
 

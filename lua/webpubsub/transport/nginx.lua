@@ -41,7 +41,7 @@ local function perform(self, line, call)
 end
 
 -- The same in a thread of its own, for a wait for the network cannot be asked to stop.
-local function perform_unless(cancelled, self, line, call)
+local function perform_unless(self, line, call, cancelled)
   local exchange = line.exchange
   cosocket.first_of(function() perform(self, line, call) end, function()
     local move
@@ -71,12 +71,7 @@ local function exchange_once(self, call, cancelled)
   local spare = self.spare
   local exchange = table.remove(spare) or new_exchange(self)
   local line = self.server:line(exchange, cancelled and true)
-  local ok, problem = true, nil
-  if cancelled then
-    ok, problem = pcall(perform_unless, cancelled, self, line, call)
-  else
-    perform(self, line, call)
-  end
+  local ok, problem = pcall(cancelled and perform_unless or perform, self, line, call, cancelled)
   leave(self, line)
   if not ok then error(problem, 0) end
   local kind, code, message, stale = exchange:failure()
