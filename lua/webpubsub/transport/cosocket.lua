@@ -151,8 +151,8 @@ function line:is_gone()
   return self.connected and not self.socket:getreusedtimes()
 end
 
--- Connections to a server are opened a few at a time: a handshake is a millisecond of work, and many at once would stall
--- all requests of the worker. Not for all servers together, or one that is deaf would hold up the others.
+-- Connections to a server are opened a few at a time: a handshake is a millisecond of work, and many at once would
+-- stall all requests of the worker. The limit is each server's own, or one that is deaf would hold up the others.
 function line:begin_opening()
   local pool = self.server.pool
   pool.openings = pool.openings or gate.new(OPENINGS, math.huge)
