@@ -105,8 +105,8 @@ describe("an exchange with a call", function()
     local method, target, headers, body = call:outgoing()
     assert.are.equal("connect", x:begin(call, 0))
     x:connected(false, 0)
-    assert.are.equal(("%s %s HTTP/1.1\r\nHost: %s\r\n%sContent-Length: 3\r\n\r\n%s"):format(method, target, AUTHORITY,
-      headers, body), x:outgoing())
+    assert.are.equal(("%s %s HTTP/1.1\r\nHost: %s\r\n%sContent-Length: 3\r\n\r\n"):format(method, target, AUTHORITY,
+      headers) .. body, x:outgoing())
   end)
 
   it("delivers the response into it, once", function()
