@@ -6,6 +6,7 @@ local certs = require("spec.support.certs")
 local dns = require("spec.support.dns")
 local nginx = require("spec.support.nginx")
 local scripted_server = require("spec.support.scripted_server")
+local socket = require("socket")
 local steps = require("spec.support.steps")
 
 local contains = nginx.contains
@@ -108,6 +109,17 @@ describe("in NGINX, an HTTP proxy", function()
       ("the proxy 127.0.0.1:%d cannot be reached"):format(gone.port), "connection refused")
     contains(close("unknown", plain.origin, through("http://missing.example:3128") .. ", allow_http = true"),
       "transport proxy: ", "the proxy missing.example:3128 cannot be reached", "could not be resolved")
+  end)
+
+  it("that cannot be reached in time is named", function()
+    local deaf = assert(socket.udp())
+    assert(deaf:setsockname("127.0.0.1", 0))
+    local other = nginx.start({ http = ("resolver 127.0.0.1:%d;"):format(select(2, deaf:getsockname())) })
+    contains(other:run(nginx.with_client(plain.origin, "deaf", through("http://slow.example:3128")
+      .. ", connect_timeout = 0.3, retries = 0, allow_http = true", "return close(client)")),
+      "timeout connect_timeout: ", "the proxy slow.example:3128 cannot be reached in the time there is to connect")
+    other:stop()
+    deaf:close()
   end)
 
   it("that is silent ends with the time to connect", function()

@@ -166,6 +166,8 @@ function line:end_opening()
   self.opening = nil
 end
 
+-- A TCP connection from a pool; nil, what NGINX says, and perhaps words that say more.
+--
 -- Finding an address may take as long as the directive resolver_timeout says, whatever the connection's timeout. A
 -- thread beside it sees to that, unless somebody watches the whole exchange; where a kept connection is expected,
 -- none is needed.
@@ -186,6 +188,10 @@ function line:connect_socket(options)
     end)
   end
   self.connected = ok
+  if problem == "timeout" and server.proxy then
+    return nil, problem, ("the proxy %s cannot be reached in the time there is to connect"):format(
+      server.proxy.authority)
+  end
   return ok, problem
 end
 
@@ -257,11 +263,11 @@ function line:open()
     pool.idle = pool.idle - 1
   end
   self.generation = pool.generation
-  if ok then ok, problem = self:connect_socket(pool.options) end
+  if ok then ok, problem, words = self:connect_socket(pool.options) end
   if ok and fresh and self.socket:getreusedtimes() > 0 then
     self:keep()
     self.generation = nil
-    ok, problem = self:connect_socket({ pool = pool.options.pool .. "|fresh" })
+    ok, problem, words = self:connect_socket({ pool = pool.options.pool .. "|fresh" })
   end
   local kept = ok and self.socket:getreusedtimes() > 0
   if ok and not kept then
@@ -274,7 +280,7 @@ end
 
 -- Tells the exchange why there is no connection.
 function line:fail(problem, words)
-  local server, exchange = self.server, self.exchange
+  local exchange, proxy = self.exchange, self.server.proxy
   if problem == "timeout" then
     return words and exchange:fail("timeout", "connect_timeout", words) or overdue(exchange)
   end
@@ -282,8 +288,8 @@ function line:fail(problem, words)
   local code
   code, words = connect_failure(problem)
   if code == "resolver" then return exchange:fail("argument", code, words) end
-  if server.proxy and not self.connected then
-    return exchange:unconnected("proxy", ("the proxy %s cannot be reached: %s"):format(server.proxy.authority, words))
+  if proxy and not self.connected then
+    code, words = "proxy", ("the proxy %s cannot be reached: %s"):format(proxy.authority, words)
   end
   return exchange:unconnected(code, words)
 end
