@@ -213,14 +213,17 @@ describe("emulator, WebSocket clients:", function()
       assert.equal("Info.Connection.NotExisted", grant.headers:get("x-ms-error-code"))
       assert.equal(404, hub:call("HEAD", "/permissions/sendToGroup/connections/none").status)
       assert.equal(204, hub:call("DELETE", "/permissions/sendToGroup/connections/none?targetName=g").status)
-      assert.equal("targetName",
-        hub:call("DELETE", "/permissions/sendToGroup/connections/none").json.target)
+      local targetless = hub:call("DELETE", "/permissions/sendToGroup/connections/none")
+      assert.same({ 400, "Error.BadRequest", "Request" },
+        { targetless.status, targetless.json.code, targetless.json.target })
+      assert.is_nil(targetless.json.errors)
       assert.equal("permission", hub:call("PUT", "/permissions/fly/connections/none").json.target)
     end)
 
     it("is told about a request it sent twice, which is carried out once", function()
       local alice = hub:connect { roles = everything, groups = { "twice" } }
-      local request = '{"type":"sendToGroup","group":"twice","ackId":18446744073709551615,"data":"x"}'
+      local request = '{"type":"sendToGroup","group":"twice","ackId":18446744073709551615,"dataType":"text",'
+        .. '"data":"x"}'
       assert.equal("x", alice:ask(request).data)
       assert.equal('{"type":"ack","ackId":18446744073709551615,"success":true}', (alice:receive_text()))
       alice:send(request)
@@ -248,6 +251,10 @@ describe("emulator, WebSocket clients:", function()
           = "The joinGroup message is invalid: 'group' has to have at most 1024 characters",
         ['{"type":"sendToGroup","group":"g","dataType":{},"data":"x"}']
           = "The sendToGroup message is invalid: 'dataType' is not one of text, json and binary",
+        ['{"type":"event","dataType":"text","data":"x"}']
+          = "The event message is invalid: 'event' has to be a string that is not empty",
+        ['{"type":"event","event":"","dataType":"text","data":"x"}']
+          = "The event message is invalid: 'event' has to be a string that is not empty",
         ['{"type":"joinGroup"}'] = "The joinGroup message is invalid: 'group' has to be a string that is not empty",
         ['{"type":"joinGroup","group":"g","ackId":"1"}']
           = "The joinGroup message is invalid: 'ackId' has to be an unsigned integer",

@@ -16,6 +16,13 @@ connection.SUBPROTOCOLS = { "json.reliable.webpubsub.azure.v1", "json.webpubsub.
 
 local RELIABLE = connection.SUBPROTOCOLS[1]
 
+--- Whether a sub-protocol is one that the server speaks.
+---@param subprotocol string
+---@return boolean
+function connection.speaks(subprotocol)
+  return subprotocol == connection.SUBPROTOCOLS[1] or subprotocol == connection.SUBPROTOCOLS[2]
+end
+
 local ID_BYTES = 16 -- 32 hexadecimal digits
 local REMEMBERED_ACK_IDS = 1024 -- of each connection; an older id counts as new again
 
@@ -30,13 +37,17 @@ local serial = 0
 --- `outlet` has send(text, opcode) and close(code), neither of which waits
 function connection.new(options)
   serial = serial + 1
+  local granted, problems = permissions.new(options.roles)
+  for _, problem in ipairs(problems) do
+    options.log(problem)
+  end
   local id = rand.bytes(ID_BYTES):gsub(".", function(byte) return ("%02x"):format(byte:byte()) end)
   return setmetatable({
     id = id,
     serial = serial, -- orders connections by age
     user = options.user,
     groups = {},
-    permissions = permissions.new(options.roles),
+    permissions = granted,
     hub = options.hub,
     outlet = options.outlet,
     log = options.log,
@@ -52,7 +63,7 @@ end
 function Connection:open(groups)
   self.hub:add(self)
   for _, group in ipairs(groups or {}) do
-    self.hub:join(self, tostring(group))
+    self.hub:join(self, group)
   end
   if self.speaks_json then
     self.outlet:send(json_protocol.connected(self), "text")
@@ -127,6 +138,13 @@ end
 
 -- Nothing is kept for redelivery, so there is nothing to let go of.
 function REQUESTS.sequenceAck() end
+
+function REQUESTS.left_out(self, request)
+  self.log("a request was refused: " .. request.reason)
+  if request.answer then
+    self.outlet:send(request.answer, "text")
+  end
+end
 
 local function remember(self, ack_id)
   if self.ack_count == REMEMBERED_ACK_IDS then

@@ -19,6 +19,15 @@ local LEFT_OUT = {
 }
 local LEFT_OUT_SUBPROTOCOL = "^protobuf%."
 
+--- What clients of a kind that is left out are answered, whatever their method and the rest of their path: those of
+-- Socket.IO ask with a slash at the end, and by polling first.
+---@param target string path and query
+---@return EmulatorResponse|nil
+function gateway.left_out(target)
+  local message = LEFT_OUT[target:match("^/clients/(%a+)/")]
+  return message and responses.error(501, "Error.NotImplemented", message) or nil
+end
+
 ---@param segments string[] of the request's path
 ---@return boolean whether the path is one clients connect to
 function gateway.serves(segments)
@@ -41,24 +50,36 @@ end
 
 -- Returns the hub's name, or the response to refuse with.
 local function route(segments)
-  local kind = segments[1] == "clients" and segments[2]
-  if LEFT_OUT[kind] then
-    return nil, responses.error(501, "Error.NotImplemented", LEFT_OUT[kind])
-  elseif #segments == 3 and segments[1] == "client" and segments[2] == "hubs" then
+  if #segments == 3 and segments[1] == "client" and segments[2] == "hubs" then
     local refused = parameters.refused_hub(segments[3])
     return not refused and segments[3] or nil, refused
   end
   return nil, responses.error(404, "Error.NotFound", "Clients connect to /client/hubs/{hub}.")
 end
 
+-- A client that offers a sub-protocol which is left out is served if it offers one that is not.
 local function refuse_subprotocol(headers)
+  local left_out
   for offered in (headers:get_comma_separated("sec-websocket-protocol") or ""):gmatch("[^,%s]+") do
-    if offered:find(LEFT_OUT_SUBPROTOCOL) then
-      return responses.error(501, "Error.NotImplemented",
-        ("The sub-protocol %s is not part of this emulator; use %s."):format(
-          offered, connection.SUBPROTOCOLS[2]))
+    if connection.speaks(offered) then
+      return nil
+    end
+    left_out = left_out or offered:find(LEFT_OUT_SUBPROTOCOL) and offered
+  end
+  return left_out and responses.error(501, "Error.NotImplemented",
+    ("The sub-protocol %s is not part of this emulator; use %s."):format(left_out, connection.SUBPROTOCOLS[2])) or nil
+end
+
+-- Returns the groups a client joins at once, or nil and the response to refuse with.
+local function groups_of(claims)
+  local groups = list_claim(claims, "webpubsub.group")
+  for _, group in ipairs(groups) do
+    local refused = parameters.refused_group(group)
+    if refused then
+      return nil, refused
     end
   end
+  return groups
 end
 
 local function token_of(headers, query)
@@ -71,36 +92,45 @@ local function refuse_recovery(peer)
   peer:run(function() end)
 end
 
--- Runs a client's connection; one without claims is one that wants an earlier session back. Returns a response if
--- there is no WebSocket to run.
-local function serve(server, stream, headers, hub_name, claims, on_upgrade)
-  local upgrade, why = http_websocket.new_from_stream(stream, headers)
-  if not upgrade then
-    return responses.error(400, "Error.BadRequest", ("A WebSocket handshake is expected: %s."):format(why))
-  end
-  local accepted = upgrade:accept({ protocols = connection.SUBPROTOCOLS }, HANDSHAKE_SECONDS)
-  if not accepted then
-    return nil
-  end
-  on_upgrade()
-  local peer = websocket.new(upgrade.socket, server.log)
-  if not claims then
-    refuse_recovery(peer)
-    return nil
-  end
-  local client = connection.new {
-    hub = server:hub(hub_name),
-    user = string_claim(claims, "sub"),
-    roles = list_claim(claims, "role"),
-    subprotocol = upgrade.protocol,
-    outlet = peer,
-    log = server.log,
-  }
-  client:open(list_claim(claims, "webpubsub.group"))
+-- Runs a client's connection to its end.
+local function run(server, peer, client, groups)
+  client:open(groups)
   server.peers[peer] = true
   peer:run(function(text) client:receive(text) end)
   server.peers[peer] = nil
   client:lost()
+end
+
+-- Shakes hands. Returns the websocket and the sub-protocol, or nil and the response if there is one to refuse with.
+local function shake_hands(server, stream, headers, on_upgrade)
+  local upgrade, why = http_websocket.new_from_stream(stream, headers)
+  if not upgrade then
+    return nil, responses.error(400, "Error.BadRequest", ("A WebSocket handshake is expected: %s."):format(why))
+  end
+  if not upgrade:accept({ protocols = connection.SUBPROTOCOLS }, HANDSHAKE_SECONDS) then
+    return nil
+  end
+  on_upgrade()
+  return websocket.new(upgrade.socket, server.log), upgrade.protocol
+end
+
+local function serve_client(server, stream, headers, hub_name, claims, on_upgrade)
+  local groups, refused = groups_of(claims)
+  if not groups then
+    return refused
+  end
+  local peer, subprotocol = shake_hands(server, stream, headers, on_upgrade)
+  if not peer then
+    return subprotocol
+  end
+  run(server, peer, connection.new {
+    hub = server:hub(hub_name),
+    user = string_claim(claims, "sub"),
+    roles = list_claim(claims, "role"),
+    subprotocol = subprotocol,
+    outlet = peer,
+    log = server.log,
+  }, groups)
 end
 
 --- Serves one client until it is gone.
@@ -121,7 +151,11 @@ function gateway.handle(server, stream, headers, parsed, on_upgrade)
     return refusal
   end
   if parsed.query:first("awps_reconnection_token") then
-    return serve(server, stream, headers, hub_name, nil, on_upgrade)
+    local peer, refused = shake_hands(server, stream, headers, on_upgrade)
+    if peer then
+      refuse_recovery(peer)
+    end
+    return refused
   end
   local token = token_of(headers, parsed.query)
   local claims, refused = nil, "There is no access token"
@@ -131,7 +165,8 @@ function gateway.handle(server, stream, headers, parsed, on_upgrade)
   if not claims then
     return responses.unauthorized(refused), refused
   end
-  return serve(server, stream, headers, hub_name, claims, on_upgrade)
+  server.strangers:welcome(stream.connection.socket)
+  return serve_client(server, stream, headers, hub_name, claims, on_upgrade)
 end
 
 return gateway

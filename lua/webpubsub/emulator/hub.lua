@@ -6,8 +6,10 @@ Hub.__index = Hub
 
 local hub = {}
 
-function hub.new()
+---@param name string
+function hub.new(name)
   return setmetatable({
+    name = name,
     connections = {}, -- id -> connection
     users = {}, -- user -> set of connections; no entry without a connection
     groups = {}, -- group -> set of connections; no entry without a connection

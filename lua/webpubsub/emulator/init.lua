@@ -12,7 +12,8 @@
 -- |                                       | reconnection token is given out, so a client that lost its           |
 -- |                                       | connection opens a new one; a recovery is closed with 1008           |
 -- | message time to live                  | checked (0 to 300 seconds), then nothing is kept for anyone          |
--- | protobuf sub-protocols                | 501 in the handshake                                                 |
+-- | invocations, group streams and state  | answered with an error named `NotSupported`                          |
+-- | protobuf sub-protocols                | 501 in the handshake, unless a JSON one is offered as well           |
 -- | MQTT and Socket.IO clients            | 501 in the handshake; tokens for them are generated                  |
 -- | Entra ID, metrics, quotas, HTTP/2     | tokens have to be signed with the access key; HTTP/1.1 only          |
 
@@ -22,6 +23,7 @@ local cqueues = require "cqueues"
 local signal = require "cqueues.signal"
 
 local auth = require "webpubsub.emulator.auth"
+local origins = require "webpubsub.emulator.origins"
 local server = require "webpubsub.emulator.server"
 local tls = require "webpubsub.emulator.tls"
 
@@ -58,12 +60,16 @@ local function tls_context(options)
   return context
 end
 
-local function announce(serving, key)
+local function announce(serving, key, host, log)
   io.stdout:write("listening on ", serving.endpoint, "\n")
   if key == auth.DEFAULT_KEY then
     io.stdout:write(("Endpoint=%s;AccessKey=%s;Version=1.0;\n"):format(serving.endpoint, key))
   end
   io.stdout:flush()
+  if key == auth.DEFAULT_KEY and not origins.is_loopback(host) then
+    log(("emulator: everybody knows the default access key, and %s is not this machine only: "
+      .. "give it a --key of your own"):format(host))
+  end
 end
 
 -- Reads standard input until it ends, which is when the process at its other end is gone.
@@ -101,11 +107,12 @@ local function serve_until_stopped(serving, options)
 end
 
 ---@class EmulatorOptions
----@field host string? address to listen on, default 127.0.0.1
+---@field listen string? address to listen on, default 127.0.0.1
 ---@field port integer? default 8080, 0 for any free one
 ---@field key string? access key, default the public constant auth.DEFAULT_KEY
 ---@field tls boolean? serve https and wss with a self-signed certificate
 ---@field tls_cert_out string? file to write that certificate to, as PEM
+---@field allow_origin string[]? web sites that may use it besides those on this machine
 ---@field log (fun(line: string))? where log lines go, default standard error
 ---@field quiet boolean? do not log each request
 ---@field exit_on_eof boolean? also stop when standard input ends
@@ -122,10 +129,11 @@ function emulator.run(options)
   local serving
   if context ~= false then
     serving, why = server.listen {
-      host = options.host or DEFAULT_HOST,
+      host = options.listen or DEFAULT_HOST,
       port = options.port or DEFAULT_PORT,
       key = key,
       tls_context = context,
+      allow_origins = options.allow_origin,
       log = log,
       quiet = options.quiet,
     }
@@ -134,7 +142,7 @@ function emulator.run(options)
     log("emulator: " .. why)
     return EXIT_FAILURE
   end
-  announce(serving, key)
+  announce(serving, key, options.listen or DEFAULT_HOST, log)
   serve_until_stopped(serving, options)
   serving:stop()
   return EXIT_SUCCESS

@@ -25,7 +25,10 @@ function json.decode(text)
   return nil, (tostring(value):gsub("^[^:]*:%d+: ", ""))
 end
 
-local function encode(value)
+--- The text of a value: of one marked as JSON, its own.
+---@param value any
+---@return string
+function json.encode(value)
   if getmetatable(value) == Raw then
     return value.text
   elseif math.type(value) == "integer" then
@@ -43,7 +46,7 @@ function json.object(...)
   for index = 1, select("#", ...), 2 do
     local name, value = select(index, ...)
     if value ~= nil then
-      members[#members + 1] = encode(name) .. ":" .. encode(value)
+      members[#members + 1] = json.encode(name) .. ":" .. json.encode(value)
     end
   end
   return json.raw("{" .. table.concat(members, ",") .. "}")
@@ -54,7 +57,7 @@ end
 function json.array(values)
   local elements = {}
   for index, value in ipairs(values) do
-    elements[index] = encode(value)
+    elements[index] = json.encode(value)
   end
   return json.raw("[" .. table.concat(elements, ",") .. "]")
 end

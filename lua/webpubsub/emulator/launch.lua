@@ -28,11 +28,14 @@ local function command_line(options, files)
   local arguments = {
     quote(main_path), "--exit-on-eof",
     "--port", ("%d"):format(options.port or 0),
-    options.host and "--host " .. quote(options.host) or "",
+    options.listen and "--listen " .. quote(options.listen) or "",
     options.key and "--key " .. quote(options.key) or "",
     options.tls and "--tls --tls-cert-out " .. quote(files.certificate) or "",
     options.quiet and "--quiet" or "",
   }
+  for _, origin in ipairs(options.allow_origin or {}) do
+    arguments[#arguments + 1] = "--allow-origin " .. quote(origin)
+  end
   local inner = "echo pid $$; exec lua5.4 " .. table.concat(arguments, " ")
   return ([[trap "" INT TERM; unset LUA_PATH LUA_CPATH LUA_INIT
     { sh -c %s; echo "ended with status $?"; } >%s 2>&1]]):format(quote(inner), quote(files.log))
@@ -68,11 +71,12 @@ end
 ---@field stop fun() ends it, waits until it has ended and removes its files; harmless when called again
 
 ---@class EmulatorLaunchOptions
----@field host string? default 127.0.0.1
+---@field listen string? address, default 127.0.0.1
 ---@field port integer? default 0: any free one
 ---@field key string? default the public constant
 ---@field tls boolean?
 ---@field quiet boolean?
+---@field allow_origin string[]? web sites that may use it besides those on this machine
 
 --- Starts an emulator and waits until it listens, at most 15 seconds. It also ends when this process does.
 ---@param options EmulatorLaunchOptions?

@@ -15,6 +15,7 @@ end
 load "webpubsub.emulator.path"
 local argparse = load "argparse"
 local emulator = load "webpubsub.emulator"
+local origins = load "webpubsub.emulator.origins"
 
 local MAX_PORT = 65535
 local HELP_COLUMNS, HELP_MARGIN = 110, 26
@@ -35,13 +36,23 @@ local function access_key(text)
   return text
 end
 
+local function web_origin(text)
+  if not origins.is_valid(text) then
+    return nil, ("'%s' is not an origin; it looks like https://host or http://host:port"):format(text)
+  end
+  return text
+end
+
 local parser = argparse("webpubsub emulator", "A local emulator of the Azure Web PubSub data plane.")
   :usage "Usage: webpubsub emulator [options]":help_max_width(HELP_COLUMNS):help_description_margin(HELP_MARGIN)
-parser:option("--host", "Address to listen on.", "127.0.0.1")
+parser:option("--listen", "Address to listen on: this machine only, unless another one is given.", "127.0.0.1")
+  :argname("<address>")
 parser:option("--port", "Port to listen on, 0 for any free one.", "8080"):convert(port_number)
 parser:option("--key", "Access key (default: a public constant)."):argname("<key>"):convert(access_key)
 parser:flag("--tls", "Serve https and wss with a self-signed certificate for 127.0.0.1, ::1 and localhost.")
 parser:option("--tls-cert-out", "Write that certificate to a file, as PEM."):argname("<file>")
+parser:option("--allow-origin", "A web site, as https://host, that may use the emulator besides those on this machine; "
+  .. "* for all. May be repeated."):argname("<origin>"):count("*"):convert(web_origin)
 parser:flag("--quiet", "Do not log each request.")
 parser:flag("--exit-on-eof", "Stop when standard input ends, as it does when the parent process is gone.")
 

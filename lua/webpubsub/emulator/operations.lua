@@ -175,8 +175,8 @@ function operations.remove_user_from_all_groups(call)
 end
 
 local function change_groups(call, change)
-  local groups, filter_text = parameters.groups_and_filter(call.body)
-  local matches = parameters.filter(filter_text)
+  local groups, filter_text = parameters.groups_and_filter(call.content_type, call.body)
+  local matches = parameters.filter(filter_text, "Filter")
   for _, connection in ipairs(call.hub:all()) do
     if matches(connection) then
       for _, group in ipairs(groups) do
@@ -237,19 +237,20 @@ end
 
 function operations.grant_permission(call)
   local name, id = parameters.permission(call.ids.permission), call.ids.connection
+  local group = parameters.target_name(call.query)
   local connection = call.hub.connections[id]
   if not connection then
     return responses.not_existing("Connection", id, "Info")
   end
-  connection.permissions:grant(name, call.query:first("targetName"))
+  connection.permissions:grant(name, group)
   return ok()
 end
 
 function operations.revoke_permission(call)
   local name = parameters.permission(call.ids.permission)
-  local group = call.query:first("targetName")
+  local group = parameters.target_name(call.query)
   if not group then
-    parameters.reject("targetName", "The targetName field is required.")
+    return responses.error(400, "Error.BadRequest", "The targetName field is required.", "Request")
   end
   local connection = call.hub.connections[call.ids.connection]
   if connection then
@@ -260,8 +261,9 @@ end
 
 function operations.check_permission(call)
   local name, id = parameters.permission(call.ids.permission), call.ids.connection
+  local group = parameters.target_name(call.query)
   local connection = call.hub.connections[id]
-  if connection and connection.permissions:allow(name, call.query:first("targetName")) then
+  if connection and connection.permissions:allow(name, group) then
     return ok()
   end
   return responses.not_existing("Connection", id, "Info")
@@ -279,7 +281,7 @@ function operations.generate_client_token(call)
     audience = ("%s/%s/hubs/%s"):format(call.origin, path, call.ids.hub),
     user = call.query:first("userId"),
     roles = call.query:all("role"),
-    groups = call.query:all("group"),
+    groups = parameters.groups(call.query, "group"),
     seconds = minutes * 60,
   })
   return responses.json(200, json.object("token", token))

@@ -105,7 +105,8 @@ end
 ---@field authorization string? the header
 ---@field content_type string? the header
 ---@field has_length boolean whether the request said how long its body is
----@field body string
+---@field welcome fun() called when the request has shown a valid token
+---@field read_body fun(): string|nil, EmulatorResponse|nil  reads the body; nil: how that failed, or the client is gone
 
 local function perform(name, ids, context, parsed)
   parameters.api_version(parsed.query)
@@ -113,13 +114,17 @@ local function perform(name, ids, context, parsed)
   if WITH_BODY[name] and not context.has_length then
     return responses.error(411, "Error.LengthRequired", "A Content-Length header is required.")
   end
+  local body, failure = context.read_body()
+  if not body then
+    return failure
+  end
   return operations[name] {
     hub = context.hubs(ids.hub),
     ids = ids,
     query = parsed.query,
     request = parsed,
     content_type = context.content_type,
-    body = context.body,
+    body = body,
     key = context.key,
     origin = context.origin,
   }
@@ -142,6 +147,7 @@ function rest.handle(parsed, context)
   if refused then
     return responses.unauthorized(refused), refused
   end
+  context.welcome()
   local performed, result = pcall(perform, name, ids, context, parsed)
   if performed then
     return result
