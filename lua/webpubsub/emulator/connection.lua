@@ -33,13 +33,13 @@ local NO_EVENT_HANDLERS = "Event handlers are not part of this emulator: nobody 
 
 local serial = 0
 
----@param options { hub: table, user: string?, roles: string[]?, subprotocol: string?, outlet: table, log: function }
+---@param options { hub: table, user: string?, roles: string[]?, subprotocol: string?, outlet: table, journal: table }
 --- `outlet` has send(text, opcode) and close(code), neither of which waits
 function connection.new(options)
   serial = serial + 1
   local granted, problems = permissions.new(options.roles)
   for _, problem in ipairs(problems) do
-    options.log(problem)
+    options.journal:note(problem)
   end
   local id = rand.bytes(ID_BYTES):gsub(".", function(byte) return ("%02x"):format(byte:byte()) end)
   return setmetatable({
@@ -50,7 +50,9 @@ function connection.new(options)
     permissions = granted,
     hub = options.hub,
     outlet = options.outlet,
-    log = options.log,
+    journal = options.journal,
+    ended = false, -- nobody has this connection any more
+    protocol = options.subprotocol or "no sub-protocol",
     speaks_json = options.subprotocol ~= nil,
     sequence_id = options.subprotocol == RELIABLE and 0 or nil,
     ack_ids = {},
@@ -68,6 +70,7 @@ function Connection:open(groups)
   if self.speaks_json then
     self.outlet:send(json_protocol.connected(self), "text")
   end
+  self.journal:record("opened", { hub = self.hub.name, id = self.id, user = self.user, protocol = self.protocol })
 end
 
 ---@param message EmulatorMessage
@@ -84,8 +87,14 @@ function Connection:deliver(message)
   end
 end
 
-local function leave(self, farewell, code)
+-- Nobody has it from here on. `by` says who ended it: a "request", the "service" itself or the "client".
+local function finish(self, by, reason)
+  self.ended = true
   self.hub:remove(self)
+  self.journal:record("closed", { hub = self.hub.name, id = self.id, user = self.user, by = by, reason = reason })
+end
+
+local function leave(self, farewell, code)
   if self.speaks_json then
     self.outlet:send(farewell, "text")
   end
@@ -95,7 +104,16 @@ end
 --- Closes the connection as the service does for a REST call: it is gone for every later call at once.
 ---@param reason string? told to JSON clients; the close frame's reason stays empty
 function Connection:close(reason)
-  leave(self, json_protocol.closed_by_server(reason), CLOSE_NORMAL)
+  if not self.ended then
+    finish(self, "request", reason)
+    leave(self, json_protocol.closed_by_server(reason), CLOSE_NORMAL)
+  end
+end
+
+-- Sends a client away that did what it must not.
+local function refuse(self, wrong)
+  finish(self, "service", wrong)
+  leave(self, json_protocol.disconnected(wrong .. "."), CLOSE_POLICY_VIOLATION)
 end
 
 local REQUESTS = {}
@@ -120,15 +138,18 @@ function REQUESTS.sendToGroup(self, request)
   end
   local message = request.message
   message.group, message.from_user = request.group, self.user
+  local count = 0
   for _, member in ipairs(self.hub:in_group(request.group)) do
     if member ~= self or not request.no_echo then
       member:deliver(message)
+      count = count + 1
     end
   end
+  self.hub:record_message(message, "group " .. request.group, count, self)
 end
 
 function REQUESTS.event(self)
-  self.log("an event was dropped: " .. NO_EVENT_HANDLERS)
+  self.journal:note("an event was dropped: " .. NO_EVENT_HANDLERS)
   return "InternalServerError", NO_EVENT_HANDLERS
 end
 
@@ -140,7 +161,7 @@ end
 function REQUESTS.sequenceAck() end
 
 function REQUESTS.left_out(self, request)
-  self.log("a request was refused: " .. request.reason)
+  self.journal:note("a request was refused: " .. request.reason)
   if request.answer then
     self.outlet:send(request.answer, "text")
   end
@@ -157,12 +178,12 @@ end
 ---@param text string
 function Connection:receive(text)
   if not self.speaks_json then
-    self.log("a message of a raw client was dropped: " .. NO_EVENT_HANDLERS)
+    self.journal:note("a message of a raw client was dropped: " .. NO_EVENT_HANDLERS)
     return
   end
   local request, wrong = json_protocol.decode(text)
   if not request then
-    leave(self, json_protocol.disconnected(wrong .. "."), CLOSE_POLICY_VIOLATION)
+    refuse(self, wrong)
     return
   end
   local ack_id = request.ack_id
@@ -180,9 +201,12 @@ function Connection:receive(text)
   end
 end
 
---- The client is gone, however that came about.
-function Connection:lost()
-  self.hub:remove(self)
+--- The client is gone.
+---@param why string
+function Connection:lost(why)
+  if not self.ended then
+    finish(self, "client", why)
+  end
 end
 
 return connection

@@ -96,13 +96,13 @@ end
 local function run(server, peer, client, groups)
   client:open(groups)
   server.peers[peer] = true
-  peer:run(function(text) client:receive(text) end)
+  local why = peer:run(function(text) client:receive(text) end)
   server.peers[peer] = nil
-  client:lost()
+  client:lost(why)
 end
 
 -- Shakes hands. Returns the websocket and the sub-protocol, or nil and the response if there is one to refuse with.
-local function shake_hands(server, stream, headers, on_upgrade)
+local function shake_hands(stream, headers, on_upgrade)
   local upgrade, why = http_websocket.new_from_stream(stream, headers)
   if not upgrade then
     return nil, responses.error(400, "Error.BadRequest", ("A WebSocket handshake is expected: %s."):format(why))
@@ -111,7 +111,7 @@ local function shake_hands(server, stream, headers, on_upgrade)
     return nil
   end
   on_upgrade()
-  return websocket.new(upgrade.socket, server.log), upgrade.protocol
+  return websocket.new(upgrade.socket), upgrade.protocol
 end
 
 local function serve_client(server, stream, headers, hub_name, claims, on_upgrade)
@@ -119,7 +119,7 @@ local function serve_client(server, stream, headers, hub_name, claims, on_upgrad
   if not groups then
     return refused
   end
-  local peer, subprotocol = shake_hands(server, stream, headers, on_upgrade)
+  local peer, subprotocol = shake_hands(stream, headers, on_upgrade)
   if not peer then
     return subprotocol
   end
@@ -129,7 +129,7 @@ local function serve_client(server, stream, headers, hub_name, claims, on_upgrad
     roles = list_claim(claims, "role"),
     subprotocol = subprotocol,
     outlet = peer,
-    log = server.log,
+    journal = server.journal,
   }, groups)
 end
 
@@ -140,7 +140,7 @@ end
 ---@param parsed table as request.parse() returns it
 ---@param on_upgrade fun() called when the connection has become a WebSocket
 ---@return EmulatorResponse|nil response nil once the connection was a WebSocket
----@return string|nil note for the log
+---@return table|nil about for the journal
 function gateway.handle(server, stream, headers, parsed, on_upgrade)
   if headers:get(":method") ~= "GET" then
     return responses.empty(405, { allow = "GET" })
@@ -151,7 +151,7 @@ function gateway.handle(server, stream, headers, parsed, on_upgrade)
     return refusal
   end
   if parsed.query:first("awps_reconnection_token") then
-    local peer, refused = shake_hands(server, stream, headers, on_upgrade)
+    local peer, refused = shake_hands(stream, headers, on_upgrade)
     if peer then
       refuse_recovery(peer)
     end
@@ -163,7 +163,7 @@ function gateway.handle(server, stream, headers, parsed, on_upgrade)
     claims, refused = auth.verify(server.key, token, parsed.base)
   end
   if not claims then
-    return responses.unauthorized(refused), refused
+    return responses.unauthorized(refused), { problem = refused }
   end
   server.strangers:welcome(stream.connection.socket)
   return serve_client(server, stream, headers, hub_name, claims, on_upgrade)

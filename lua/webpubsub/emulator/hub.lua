@@ -1,15 +1,19 @@
 --- The state of one hub: who is connected, as whom, in which groups. It knows connections only by their
--- `id`, `user`, `serial` and `groups`, and does no input or output.
+-- `id`, `user`, `serial` and `groups`, and does no input or output but to record what happens.
 
 local Hub = {}
 Hub.__index = Hub
 
 local hub = {}
 
+local MAX_PREVIEW = 200 -- characters of a message to remember
+
 ---@param name string
-function hub.new(name)
+---@param journal table
+function hub.new(name, journal)
   return setmetatable({
     name = name,
+    journal = journal,
     connections = {}, -- id -> connection
     users = {}, -- user -> set of connections; no entry without a connection
     groups = {}, -- group -> set of connections; no entry without a connection
@@ -66,6 +70,27 @@ function Hub:leave_all(connection)
     delete(self.groups, group, connection)
   end
   connection.groups = {}
+end
+
+-- The beginning of what can be read.
+local function preview_of(message)
+  if message.type == "binary" then
+    return nil
+  end
+  local after = utf8.offset(message.data, MAX_PREVIEW + 1)
+  return after and message.data:sub(1, after - 1) or message.data
+end
+
+--- Records a message that was sent.
+---@param message EmulatorMessage
+---@param whom string to whom
+---@param count integer to how many connections
+---@param sender table? the connection that sent it; nil: the server
+function Hub:record_message(message, whom, count, sender)
+  self.journal:record("message", {
+    hub = self.name, to = whom, count = count, id = sender and sender.id, user = sender and sender.user,
+    type = message.type, bytes = #message.data, preview = preview_of(message),
+  })
 end
 
 local function list(set)

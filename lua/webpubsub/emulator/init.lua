@@ -23,6 +23,8 @@ local cqueues = require "cqueues"
 local signal = require "cqueues.signal"
 
 local auth = require "webpubsub.emulator.auth"
+local journal = require "webpubsub.emulator.journal"
+local log = require "webpubsub.emulator.log"
 local origins = require "webpubsub.emulator.origins"
 local server = require "webpubsub.emulator.server"
 local tls = require "webpubsub.emulator.tls"
@@ -32,8 +34,13 @@ local emulator = { DEFAULT_KEY = auth.DEFAULT_KEY }
 local DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8080
 local EXIT_SUCCESS, EXIT_FAILURE = 0, 1
 
-local function log_to_stderr(line)
+local function write_to_stderr(line)
   io.stderr:write(line, "\n")
+end
+
+local function write_to_stdout(line)
+  io.stdout:write(line, "\n")
+  io.stdout:flush()
 end
 
 local function write_file(path, text)
@@ -60,16 +67,17 @@ local function tls_context(options)
   return context
 end
 
-local function announce(serving, key, host, log)
-  io.stdout:write("listening on ", serving.endpoint, "\n")
-  if key == auth.DEFAULT_KEY then
-    io.stdout:write(("Endpoint=%s;AccessKey=%s;Version=1.0;\n"):format(serving.endpoint, key))
-  end
-  io.stdout:flush()
-  if key == auth.DEFAULT_KEY and not origins.is_loopback(host) then
-    log(("emulator: everybody knows the default access key, and %s is not this machine only: "
+-- What to type next. A key that is not the public one is not shown.
+local function announce(serving, key, host, write)
+  local is_default = key == auth.DEFAULT_KEY
+  write(("export WebPubSubConnectionString='Endpoint=%s;AccessKey=%s;Version=1.0;'%s"):format(serving.endpoint,
+    is_default and key or "KEY", is_default and "" or "   # KEY: what --key was given"))
+  write("webpubsub url --hub chat --user alice   # a URL for a WebSocket client")
+  if is_default and not origins.is_loopback(host) then
+    write(("warning: everybody knows the default access key, and %s is not this machine only: "
       .. "give it a --key of your own"):format(host))
   end
+  write("listening on " .. serving.endpoint)
 end
 
 -- Reads standard input until it ends, which is when the process at its other end is gone.
@@ -101,7 +109,7 @@ local function serve_until_stopped(serving, options)
       -- A file or /dev/null cannot be polled, and has no process at its other end.
       stopping = true
     elseif not ok then
-      serving.log("a coroutine failed: " .. tostring(message))
+      serving.journal:note("a coroutine failed: " .. tostring(message))
     end
   end
 end
@@ -114,15 +122,17 @@ end
 ---@field tls_cert_out string? file to write that certificate to, as PEM
 ---@field allow_origin string[]? web sites that may use it besides those on this machine
 ---@field log (fun(line: string))? where log lines go, default standard error
----@field quiet boolean? do not log each request
+---@field quiet boolean? do not log what clients and callers do
 ---@field exit_on_eof boolean? also stop when standard input ends
 
---- Runs the emulator until SIGINT or SIGTERM. The first line on standard output says where it listens.
+--- Runs the emulator until SIGINT or SIGTERM. It says on standard output what to type next, then where it listens.
 ---@param options EmulatorOptions?
 ---@return integer status for os.exit(): 0 after an orderly end, 1 when it could not start
 function emulator.run(options)
   options = options or {}
-  local log = options.log or log_to_stderr
+  local write = options.log or write_to_stderr
+  local recorded = journal.new()
+  log.follow(recorded, write, options.quiet)
   local key = options.key or auth.DEFAULT_KEY
   signal.ignore(signal.SIGPIPE)
   local context, why = tls_context(options)
@@ -134,15 +144,14 @@ function emulator.run(options)
       key = key,
       tls_context = context,
       allow_origins = options.allow_origin,
-      log = log,
-      quiet = options.quiet,
+      journal = recorded,
     }
   end
   if not serving then
-    log("emulator: " .. why)
+    write("emulator: " .. why)
     return EXIT_FAILURE
   end
-  announce(serving, key, options.listen or DEFAULT_HOST, log)
+  announce(serving, key, options.listen or DEFAULT_HOST, write_to_stdout)
   serve_until_stopped(serving, options)
   serving:stop()
   return EXIT_SUCCESS

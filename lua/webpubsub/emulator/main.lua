@@ -53,7 +53,7 @@ parser:flag("--tls", "Serve https and wss with a self-signed certificate for 127
 parser:option("--tls-cert-out", "Write that certificate to a file, as PEM."):argname("<file>")
 parser:option("--allow-origin", "A web site, as https://host, that may use the emulator besides those on this machine; "
   .. "* for all. May be repeated."):argname("<origin>"):count("*"):convert(web_origin)
-parser:flag("--quiet", "Do not log each request.")
+parser:flag("--quiet", "Do not log what clients and callers do.")
 parser:flag("--exit-on-eof", "Stop when standard input ends, as it does when the parent process is gone.")
 
 local parsed, result = parser:pparse()

@@ -134,27 +134,29 @@ end
 ---@param parsed table as request.parse() returns it
 ---@param context EmulatorContext
 ---@return EmulatorResponse
----@return string|nil note for the log
+---@return table|nil about for the journal: `hub`, `text` (what was done) or `problem`
 function rest.handle(parsed, context)
   local name, ids = find_operation(context.method, parsed.segments)
   if not name then
     return ids
   end
   if name == "get_service_status" then
-    return operations.get_service_status()
+    local response, text = operations.get_service_status()
+    return response, { text = text }
   end
   local refused = authorize(context, parsed)
   if refused then
-    return responses.unauthorized(refused), refused
+    return responses.unauthorized(refused), { problem = refused }
   end
   context.welcome()
-  local performed, result = pcall(perform, name, ids, context, parsed)
+  local performed, result, text = pcall(perform, name, ids, context, parsed)
   if performed then
-    return result
+    return result, { hub = ids.hub, text = text }
   elseif type(result) == "table" and result.response then
-    return result.response
+    return result.response, { hub = ids.hub }
   end
-  return responses.error(500, "Error.InternalServerError", "The emulator failed; its log says why."), tostring(result)
+  return responses.error(500, "Error.InternalServerError", "The emulator failed; its log says why."),
+    { problem = tostring(result) }
 end
 
 return rest

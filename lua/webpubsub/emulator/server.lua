@@ -1,6 +1,7 @@
 --- The listening server: HTTP requests in, responses out, one coroutine for each; and an orderly end.
 
 local cqueues = require "cqueues"
+local cqueues_errno = require "cqueues.errno"
 local cqueues_socket = require "cqueues.socket"
 local http_server = require "http.server"
 
@@ -27,12 +28,14 @@ local DRAIN_SECONDS = 0.5 -- for clients to take leave when the server stops
 
 local CLOSE_GOING_AWAY = 1001
 
+local ADDRESS_IN_USE = cqueues_errno.strerror(cqueues_errno.EADDRINUSE)
+
 --- The hub of a name; hubs come into being when they are first named.
 ---@param name string
 function Server:hub(name)
   local found = self.hubs[name]
   if not found then
-    found = hub.new(name)
+    found = hub.new(name, self.journal)
     self.hubs[name] = found
   end
   return found
@@ -68,14 +71,14 @@ local function respond(self, stream, headers, on_upgrade)
   })
 end
 
--- Logged as method, path, status and time. The query stays out, it may hold a token.
-local function log_request(self, headers, status, started, note)
-  if self.quiet then
-    return
-  end
-  local path = (headers:get(":path") or "-"):match("^[^?]*"):gsub("[^\33-\126]", "?")
-  self.log(("%s %s %s %.1f ms%s"):format(headers:get(":method") or "-", path, status,
-    (cqueues.monotime() - started) * 1000, note and " (" .. note .. ")" or ""))
+-- Recorded with its path alone: the query may hold a token.
+local function record_request(self, headers, status, started, about)
+  about = about or {}
+  about.method = headers:get(":method") or "-"
+  about.path = (headers:get(":path") or "-"):match("^[^?]*"):gsub("[^\33-\126]", "?")
+  about.status = status
+  about.ms = (cqueues.monotime() - started) * 1000
+  self.journal:record("request", about)
 end
 
 local function on_stream(self, stream)
@@ -90,13 +93,14 @@ local function on_stream(self, stream)
     return
   end
   local started = cqueues.monotime()
-  local response, note = respond(self, stream, headers, function()
-    log_request(self, headers, 101, started)
-  end)
+  local upgraded = false
+  local response, about = respond(self, stream, headers, function() upgraded = true end)
+  if not upgraded then
+    record_request(self, headers, response and response.status, started, about) -- before anybody can know of it
+  end
   if response then
     exchange.write(stream, headers:get(":method"), response)
   end
-  log_request(self, headers, response and response.status or "ended", started, note)
   exchange.finish(stream)
 end
 
@@ -126,8 +130,7 @@ end
 ---@field key string
 ---@field tls_context table? serves https with it
 ---@field allow_origins string[]? web sites that may use it besides those on this machine
----@field log fun(line: string)
----@field quiet boolean? do not log each request
+---@field journal table
 
 --- Listens; requests are answered while step() is called.
 ---@param options EmulatorServerOptions
@@ -137,8 +140,7 @@ function server.listen(options)
   cqueues_socket.setmaxline(MAX_LINE_BYTES)
   local self = setmetatable({
     key = options.key,
-    log = options.log,
-    quiet = options.quiet,
+    journal = options.journal,
     origins = origins.new(options.allow_origins),
     hubs = {}, -- name -> hub
     peers = {}, -- set of websockets
@@ -155,7 +157,7 @@ function server.listen(options)
     max_concurrent = MAX_CONNECTIONS,
     intra_stream_timeout = KEEP_ALIVE_SECONDS,
     onstream = function(_, stream) on_stream(self, stream) end,
-    onerror = function(_, _, operation, message) self.log(describe_failure(operation, tostring(message))) end,
+    onerror = function(_, _, operation, message) self.journal:note(describe_failure(operation, tostring(message))) end,
   }
   if http then
     local listening
@@ -163,7 +165,8 @@ function server.listen(options)
     http = listening and http
   end
   if not http then
-    return nil, ("cannot listen on %s:%d: %s"):format(options.host, options.port, why)
+    return nil, ("cannot listen on %s:%d: %s%s"):format(options.host, options.port, why,
+      why == ADDRESS_IN_USE and "; --port 0 takes any free port" or "")
   end
   watch_strangers(self, http)
   self.http = http
