@@ -236,7 +236,8 @@ describe("emulator, WebSocket clients:", function()
       local ack = hub:connect():ask('{"type":"event","event":"x","ackId":1,"dataType":"text","data":"x"}')
       assert.equal(false, ack.success)
       assert.equal("InternalServerError", ack.error.name)
-      assert.equal("Event handlers are not part of this emulator: nobody received the event.", ack.error.message)
+      assert.equal("Nobody receives the event 'x': the emulator was started without --event-handler.",
+        ack.error.message)
     end)
 
     it("is sent away with a reason when it sends what is no request", function()

@@ -28,33 +28,52 @@ local REMEMBERED_ACK_IDS = 1024 -- of each connection; an older id counts as new
 
 local CLOSE_NORMAL = 1000
 local CLOSE_POLICY_VIOLATION = 1008
+local CLOSE_INTERNAL_ERROR = 1011
 
-local NO_EVENT_HANDLERS = "Event handlers are not part of this emulator: nobody received the event."
+local RAW_EVENT = "message" -- the name of the event that any message of a raw client is
 
 local serial = 0
 
----@param options { hub: table, user: string?, roles: string[]?, subprotocol: string?, outlet: table, journal: table }
---- `outlet` has send(text, opcode) and close(code), neither of which waits
+--- An id for a connection to be.
+---@return string
+function connection.new_id()
+  return (rand.bytes(ID_BYTES):gsub(".", function(byte) return ("%02x"):format(byte:byte()) end))
+end
+
+---@class EmulatorConnectionOptions
+---@field hub table
+---@field id string
+---@field user string?
+---@field roles string[]?
+---@field subprotocol string?
+---@field state string? as the event handler has set it
+---@field outlet table has send(text, opcode) and close(code), neither of which waits
+---@field journal table
+---@field events table? client_events; nil: there is no event handler
+
+---@param options EmulatorConnectionOptions
 function connection.new(options)
   serial = serial + 1
   local granted, problems = permissions.new(options.roles)
   for _, problem in ipairs(problems) do
     options.journal:note(problem)
   end
-  local id = rand.bytes(ID_BYTES):gsub(".", function(byte) return ("%02x"):format(byte:byte()) end)
+  local subprotocol = options.subprotocol
   return setmetatable({
-    id = id,
+    id = options.id,
     serial = serial, -- orders connections by age
     user = options.user,
     groups = {},
     permissions = granted,
+    state = options.state,
     hub = options.hub,
     outlet = options.outlet,
     journal = options.journal,
+    events = options.events,
     ended = false, -- nobody has this connection any more
-    protocol = options.subprotocol or "no sub-protocol",
-    speaks_json = options.subprotocol ~= nil,
-    sequence_id = options.subprotocol == RELIABLE and 0 or nil,
+    subprotocol = subprotocol,
+    speaks_json = subprotocol ~= nil and connection.speaks(subprotocol),
+    sequence_id = subprotocol == RELIABLE and 0 or nil,
     ack_ids = {},
     ack_count = 0,
   }, Connection)
@@ -70,7 +89,11 @@ function Connection:open(groups)
   if self.speaks_json then
     self.outlet:send(json_protocol.connected(self), "text")
   end
-  self.journal:record("opened", { hub = self.hub.name, id = self.id, user = self.user, protocol = self.protocol })
+  self.journal:record("opened", { hub = self.hub.name, id = self.id, user = self.user,
+    protocol = self.subprotocol or "no sub-protocol" })
+  if self.events then
+    self.events:connected(self)
+  end
 end
 
 ---@param message EmulatorMessage
@@ -92,6 +115,9 @@ local function finish(self, by, reason)
   self.ended = true
   self.hub:remove(self)
   self.journal:record("closed", { hub = self.hub.name, id = self.id, user = self.user, by = by, reason = reason })
+  if self.events then
+    self.events:disconnected(self, reason or "")
+  end
 end
 
 local function leave(self, farewell, code)
@@ -110,10 +136,12 @@ function Connection:close(reason)
   end
 end
 
--- Sends a client away that did what it must not.
-local function refuse(self, wrong)
-  finish(self, "service", wrong)
-  leave(self, json_protocol.disconnected(wrong .. "."), CLOSE_POLICY_VIOLATION)
+-- Sends a client away for a reason of the service's own.
+local function dismiss(self, why, code)
+  if not self.ended then
+    finish(self, "service", why)
+    leave(self, json_protocol.disconnected(why .. "."), code)
+  end
 end
 
 local REQUESTS = {}
@@ -148,9 +176,23 @@ function REQUESTS.sendToGroup(self, request)
   self.hub:record_message(message, "group " .. request.group, count, self)
 end
 
-function REQUESTS.event(self)
-  self.journal:note("an event was dropped: " .. NO_EVENT_HANDLERS)
-  return "InternalServerError", NO_EVENT_HANDLERS
+-- Has the event handler answer an event, and the client wait for that. Returns the name of the error and what it is
+-- when there is nobody to ask.
+local function ask_event_handler(self, name, message)
+  if not self.events or not self.events:wants(name) then
+    return "InternalServerError", ("Nobody receives the event '%s': %s."):format(name,
+      self.events and "it is none of --event-handler-events" or "the emulator was started without --event-handler")
+  end
+  local reply, why = self.events:ask(self, name, message)
+  if reply == false then
+    dismiss(self, ("The event handler failed on the event '%s': %s"):format(name, why), CLOSE_INTERNAL_ERROR)
+  elseif reply and not self.ended then
+    self:deliver(reply)
+  end
+end
+
+function REQUESTS.event(self, request)
+  return ask_event_handler(self, request.event, request.message)
 end
 
 function REQUESTS.ping(self)
@@ -174,16 +216,20 @@ local function remember(self, ack_id)
   self.ack_ids[ack_id], self.ack_count = true, self.ack_count + 1
 end
 
---- Handles one message from the client.
+--- Handles one message from the client, and waits for the event handler where that is asked.
 ---@param text string
-function Connection:receive(text)
+---@param kind "text"|"binary" of the frame
+function Connection:receive(text, kind)
   if not self.speaks_json then
-    self.journal:note("a message of a raw client was dropped: " .. NO_EVENT_HANDLERS)
+    local _, problem = ask_event_handler(self, RAW_EVENT, { type = kind, data = text })
+    if problem then
+      self.journal:note(problem)
+    end
     return
   end
   local request, wrong = json_protocol.decode(text)
   if not request then
-    refuse(self, wrong)
+    dismiss(self, wrong, CLOSE_POLICY_VIOLATION)
     return
   end
   local ack_id = request.ack_id
@@ -193,7 +239,7 @@ function Connection:receive(text)
     return
   end
   local error_name, error_message = REQUESTS[request.type](self, request)
-  if ack_id then
+  if ack_id and not self.ended then
     if not error_name then
       remember(self, ack_id)
     end

@@ -57,17 +57,29 @@ local function route(segments)
   return nil, responses.error(404, "Error.NotFound", "Clients connect to /client/hubs/{hub}.")
 end
 
--- A client that offers a sub-protocol which is left out is served if it offers one that is not.
-local function refuse_subprotocol(headers)
-  local left_out
-  for offered in (headers:get_comma_separated("sec-websocket-protocol") or ""):gmatch("[^,%s]+") do
-    if connection.speaks(offered) then
-      return nil
-    end
-    left_out = left_out or offered:find(LEFT_OUT_SUBPROTOCOL) and offered
+-- The sub-protocols a client offers, in its order.
+local function offered_by(headers)
+  local offered = {}
+  for name in (headers:get_comma_separated("sec-websocket-protocol") or ""):gmatch("[^,%s]+") do
+    offered[#offered + 1] = name
   end
-  return left_out and responses.error(501, "Error.NotImplemented",
-    ("The sub-protocol %s is not part of this emulator; use %s."):format(left_out, connection.SUBPROTOCOLS[2])) or nil
+  return offered
+end
+
+-- Returns the sub-protocol to speak, nil for none; or the response to refuse with. A client that offers one which is
+-- left out is served if it also offers one that is not.
+local function choose_subprotocol(offers, offered)
+  for _, subprotocol in ipairs(connection.SUBPROTOCOLS) do
+    if offers[subprotocol] then
+      return subprotocol
+    end
+  end
+  for _, subprotocol in ipairs(offered) do
+    if subprotocol:find(LEFT_OUT_SUBPROTOCOL) then
+      return nil, responses.error(501, "Error.NotImplemented", ("The sub-protocol %s is not part of this emulator; "
+        .. "use %s."):format(subprotocol, connection.SUBPROTOCOLS[2]))
+    end
+  end
 end
 
 -- Returns the groups a client joins at once, or nil and the response to refuse with.
@@ -86,51 +98,63 @@ local function token_of(headers, query)
   return query:first("access_token") or (headers:get("authorization") or ""):match("^[Bb]earer +(%S+)$")
 end
 
--- A client that wants back into an earlier session gets the answer of a service that no longer has it.
-local function refuse_recovery(peer)
-  peer:close(CLOSE_POLICY_VIOLATION)
-  peer:run(function() end)
-end
-
 -- Runs a client's connection to its end.
 local function run(server, peer, client, groups)
   client:open(groups)
   server.peers[peer] = true
-  local why = peer:run(function(text) client:receive(text) end)
+  local why = peer:run(function(text, kind) client:receive(text, kind) end)
   server.peers[peer] = nil
   client:lost(why)
 end
 
--- Shakes hands. Returns the websocket and the sub-protocol, or nil and the response if there is one to refuse with.
-local function shake_hands(stream, headers, on_upgrade)
+-- Returns lua-http's half of a WebSocket, or nil and the response that says what is missing.
+local function read_handshake(stream, headers)
   local upgrade, why = http_websocket.new_from_stream(stream, headers)
   if not upgrade then
     return nil, responses.error(400, "Error.BadRequest", ("A WebSocket handshake is expected: %s."):format(why))
   end
-  if not upgrade:accept({ protocols = connection.SUBPROTOCOLS }, HANDSHAKE_SECONDS) then
-    return nil
-  end
-  on_upgrade()
-  return websocket.new(upgrade.socket), upgrade.protocol
+  return upgrade
 end
 
-local function serve_client(server, stream, headers, hub_name, claims, on_upgrade)
-  local groups, refused = groups_of(claims)
-  if not groups then
+-- Returns the WebSocket, or nil when the client is gone.
+local function shake_hands(upgrade, subprotocol, on_upgrade)
+  if upgrade:accept({ protocols = { subprotocol } }, HANDSHAKE_SECONDS) then
+    on_upgrade()
+    return websocket.new(upgrade.socket)
+  end
+end
+
+-- Admits a client with a valid token, if the event handler agrees, and serves it. Returns the response to refuse with.
+local function serve_client(server, upgrade, client, handshake, on_upgrade)
+  local refused = server.events and server.events:connect(client, handshake)
+  if refused then
     return refused
   end
-  local peer, subprotocol = shake_hands(stream, headers, on_upgrade)
-  if not peer then
-    return subprotocol
+  local peer = shake_hands(upgrade, client.subprotocol, on_upgrade)
+  if peer then
+    client.outlet, client.journal, client.events = peer, server.journal, server.events
+    run(server, peer, connection.new(client), client.groups)
+  elseif server.events then
+    server.events:disconnected(client, websocket.CUT)
   end
-  run(server, peer, connection.new {
-    hub = server:hub(hub_name),
-    user = string_claim(claims, "sub"),
-    roles = list_claim(claims, "role"),
-    subprotocol = subprotocol,
-    outlet = peer,
-    journal = server.journal,
-  }, groups)
+end
+
+-- A client that wants back into an earlier session gets the answer of a service that no longer has it.
+local function refuse_recovery(upgrade, subprotocol, on_upgrade)
+  local peer = shake_hands(upgrade, subprotocol, on_upgrade)
+  if peer then
+    peer:close(CLOSE_POLICY_VIOLATION)
+    peer:run(function() end)
+  end
+end
+
+-- Returns the claims of the client's token, or nil and what is wrong with it.
+local function authorize(server, headers, parsed)
+  local token = token_of(headers, parsed.query)
+  if not token then
+    return nil, "There is no access token"
+  end
+  return auth.verify(server.key, token, parsed.base)
 end
 
 --- Serves one client until it is gone.
@@ -146,27 +170,40 @@ function gateway.handle(server, stream, headers, parsed, on_upgrade)
     return responses.empty(405, { allow = "GET" })
   end
   local hub_name, refusal = route(parsed.segments)
-  refusal = refusal or refuse_subprotocol(headers)
+  local offered = offered_by(headers)
+  local offers = parameters.set(offered)
+  local subprotocol, upgrade
+  if not refusal then
+    subprotocol, refusal = choose_subprotocol(offers, offered)
+  end
   if refusal then
     return refusal
   end
-  if parsed.query:first("awps_reconnection_token") then
-    local peer, refused = shake_hands(stream, headers, on_upgrade)
-    if peer then
-      refuse_recovery(peer)
+  local recovers = parsed.query:first("awps_reconnection_token") ~= nil
+  local claims, problem
+  if not recovers then
+    claims, problem = authorize(server, headers, parsed)
+    if not claims then
+      return responses.unauthorized(problem), { problem = problem }
     end
-    return refused
+    server.strangers:welcome(stream.connection.socket)
   end
-  local token = token_of(headers, parsed.query)
-  local claims, refused = nil, "There is no access token"
-  if token then
-    claims, refused = auth.verify(server.key, token, parsed.base)
+  upgrade, refusal = read_handshake(stream, headers)
+  if refusal then
+    return refusal
+  elseif recovers then
+    return refuse_recovery(upgrade, subprotocol, on_upgrade)
   end
-  if not claims then
-    return responses.unauthorized(refused), { problem = refused }
-  end
-  server.strangers:welcome(stream.connection.socket)
-  return serve_client(server, stream, headers, hub_name, claims, on_upgrade)
+  local groups
+  groups, refusal = groups_of(claims)
+  return refusal or serve_client(server, upgrade, {
+    hub = server:hub(hub_name),
+    id = connection.new_id(),
+    user = string_claim(claims, "sub"),
+    roles = list_claim(claims, "role"),
+    groups = groups,
+    subprotocol = subprotocol,
+  }, { query = parsed.query, headers = headers, claims = claims, offered = offered, offers = offers }, on_upgrade)
 end
 
 return gateway

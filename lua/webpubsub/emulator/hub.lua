@@ -1,5 +1,5 @@
 --- The state of one hub: who is connected, as whom, in which groups. It knows connections only by their
--- `id`, `user`, `serial` and `groups`, and does no input or output but to record what happens.
+-- `id`, `user`, `serial`, `groups` and `events`, and does no input or output but to tell what happens.
 
 local Hub = {}
 Hub.__index = Hub
@@ -46,30 +46,48 @@ function Hub:add(connection)
   end
 end
 
---- Forgets a connection; doing it twice is harmless.
+--- Forgets a connection, without a word about its groups; doing it twice is harmless.
 function Hub:remove(connection)
   self.connections[connection.id] = nil
   if connection.user then
     delete(self.users, connection.user, connection)
   end
-  self:leave_all(connection)
-end
-
-function Hub:join(connection, group)
-  connection.groups[group] = true
-  insert(self.groups, group, connection)
-end
-
-function Hub:leave(connection, group)
-  connection.groups[group] = nil
-  delete(self.groups, group, connection)
-end
-
-function Hub:leave_all(connection)
   for group in pairs(connection.groups) do
     delete(self.groups, group, connection)
   end
   connection.groups = {}
+end
+
+local function announce(self, connection, group, joined)
+  self.journal:record("group", { hub = self.name, id = connection.id, group = group, joined = joined })
+  if connection.events then
+    connection.events[joined and "joined" or "left"](connection.events, connection, group)
+  end
+end
+
+function Hub:join(connection, group)
+  if not connection.groups[group] then
+    connection.groups[group] = true
+    insert(self.groups, group, connection)
+    announce(self, connection, group, true)
+  end
+end
+
+function Hub:leave(connection, group)
+  if connection.groups[group] then
+    connection.groups[group] = nil
+    delete(self.groups, group, connection)
+    announce(self, connection, group, false)
+  end
+end
+
+function Hub:leave_all(connection)
+  local groups = connection.groups
+  connection.groups = {}
+  for group in pairs(groups) do
+    delete(self.groups, group, connection)
+    announce(self, connection, group, false)
+  end
 end
 
 -- The beginning of what can be read.

@@ -1,13 +1,12 @@
 --- A local emulator of the Azure Web PubSub data plane, to develop and test against.
 --
 -- It serves the 25 REST operations and WebSocket clients, raw or JSON, with the service's status codes, error shapes
--- and token checks. All state is in memory and gone when it stops.
+-- and token checks, and delivers events to an event handler. All state is in memory and gone when it stops.
 --
 -- What it leaves out:
 --
 -- | left out                              | what happens instead                                                 |
 -- |---------------------------------------|----------------------------------------------------------------------|
--- | event handlers (webhooks)             | events of clients are acknowledged with an error, or logged          |
 -- | recovery of reliable clients          | `json.reliable…` is spoken and its messages are numbered, but no     |
 -- |                                       | reconnection token is given out, so a client that lost its           |
 -- |                                       | connection opens a new one; a recovery is closed with 1008           |
@@ -121,6 +120,8 @@ end
 ---@field tls boolean? serve https and wss with a self-signed certificate
 ---@field tls_cert_out string? file to write that certificate to, as PEM
 ---@field allow_origin string[]? web sites that may use it besides those on this machine
+---@field event_handler string? URL to deliver events to; `{hub}` stands for the hub
+---@field event_handler_events string[]? which ones, default: connect, connected, disconnected and `*`, all user events
 ---@field log (fun(line: string))? where log lines go, default standard error
 ---@field quiet boolean? do not log what clients and callers do
 ---@field exit_on_eof boolean? also stop when standard input ends
@@ -144,6 +145,8 @@ function emulator.run(options)
       key = key,
       tls_context = context,
       allow_origins = options.allow_origin,
+      event_handler = options.event_handler,
+      event_handler_events = options.event_handler_events,
       journal = recorded,
     }
   end

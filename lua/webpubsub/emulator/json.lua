@@ -52,6 +52,21 @@ function json.object(...)
   return json.raw("{" .. table.concat(members, ",") .. "}")
 end
 
+--- An object of a table's members, ordered by their names.
+---@param members table<string, any>
+---@return table raw
+function json.map(members)
+  local names, texts = {}, {}
+  for name in pairs(members) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  for index, name in ipairs(names) do
+    texts[index] = json.encode(name) .. ":" .. json.encode(members[name])
+  end
+  return json.raw("{" .. table.concat(texts, ",") .. "}")
+end
+
 ---@param values any[]
 ---@return table raw
 function json.array(values)

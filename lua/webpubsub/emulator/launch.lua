@@ -33,6 +33,12 @@ local function command_line(options, files)
     options.tls and "--tls --tls-cert-out " .. quote(files.certificate) or "",
     options.quiet and "--quiet" or "",
   }
+  if options.event_handler then
+    arguments[#arguments + 1] = "--event-handler " .. quote(options.event_handler)
+  end
+  if options.event_handler_events then
+    arguments[#arguments + 1] = "--event-handler-events " .. quote(table.concat(options.event_handler_events, ","))
+  end
   for _, origin in ipairs(options.allow_origin or {}) do
     arguments[#arguments + 1] = "--allow-origin " .. quote(origin)
   end
@@ -76,6 +82,8 @@ end
 ---@field key string? default the public constant
 ---@field tls boolean?
 ---@field quiet boolean?
+---@field event_handler string? URL to deliver events to
+---@field event_handler_events string[]? which ones
 ---@field allow_origin string[]? web sites that may use it besides those on this machine
 
 --- Starts an emulator and waits until it listens, at most 15 seconds. It also ends when this process does.

@@ -5,6 +5,7 @@ local cqueues_errno = require "cqueues.errno"
 local cqueues_socket = require "cqueues.socket"
 local http_server = require "http.server"
 
+local client_events = require "webpubsub.emulator.client_events"
 local exchange = require "webpubsub.emulator.exchange"
 local gateway = require "webpubsub.emulator.gateway"
 local hub = require "webpubsub.emulator.hub"
@@ -13,6 +14,7 @@ local request = require "webpubsub.emulator.request"
 local responses = require "webpubsub.emulator.responses"
 local rest = require "webpubsub.emulator.rest"
 local strangers = require "webpubsub.emulator.strangers"
+local webhook = require "webpubsub.emulator.webhook"
 
 local Server = {}
 Server.__index = Server
@@ -114,6 +116,17 @@ local function describe_failure(operation, message)
   return ("%s: %s"):format(operation, message)
 end
 
+local function start_events(self, options)
+  local handler = webhook.new {
+    url = options.event_handler,
+    key = options.key,
+    origin = self.endpoint:match("^%a+://(.*)$"),
+    journal = self.journal,
+  }
+  self.events = client_events.new(handler, options.event_handler_events, self.journal, self.controller)
+  self.controller:wrap(handler.introduce, handler)
+end
+
 -- Has every accepted connection counted as a stranger's at first.
 local function watch_strangers(self, http)
   self.strangers = strangers.new(http, self.controller)
@@ -130,6 +143,8 @@ end
 ---@field key string
 ---@field tls_context table? serves https with it
 ---@field allow_origins string[]? web sites that may use it besides those on this machine
+---@field event_handler string? URL to deliver events to
+---@field event_handler_events string[]? which ones, as of client_events.new()
 ---@field journal table
 
 --- Listens; requests are answered while step() is called.
@@ -175,6 +190,9 @@ function server.listen(options)
   self.port = math.tointeger(tonumber(port))
   local host = options.host:find(":", 1, true) and ("[%s]"):format(options.host) or options.host
   self.endpoint = ("%s://%s:%d"):format(self.scheme, host, self.port)
+  if options.event_handler then
+    start_events(self, options)
+  end
   return self
 end
 
