@@ -169,7 +169,8 @@ describe("emulator, event handlers:", function()
     end)
 
     it("chooses a sub-protocol the client offers, and no other", function()
-      launch({ answer '{"subprotocol":"chess"}', answer '{"subprotocol":"go"}' }, { event_handler_events = { "connect" } })
+      launch({ answer '{"subprotocol":"chess"}', answer '{"subprotocol":"go"}' },
+        { event_handler_events = { "connect" } })
       local response = handshake(nil, { ["sec-websocket-protocol"] = "checkers, chess" })
       assert.same({ 101, "chess" }, { response.status, response.headers:get("sec-websocket-protocol") })
       response = handshake(nil, { ["sec-websocket-protocol"] = "checkers, chess" })

@@ -295,29 +295,6 @@ describe("emulator, WebSocket clients:", function()
     end)
   end)
 
-  describe("a reliable client", function()
-    it("gets numbered messages, and no token for a recovery there is not", function()
-      local hub = server:hub("reliable")
-      local alice = hub:connect { user = "alice", subprotocol = "json.reliable.webpubsub.azure.v1" }
-      assert.equal("json.reliable.webpubsub.azure.v1", alice.websocket.protocol)
-      assert.is_nil(alice.greeting.reconnectionToken)
-      hub:send("/:send", "a")
-      hub:send("/:send", "b")
-      assert.equal(1, alice:receive().sequenceId)
-      alice:send('{"type":"sequenceAck","sequenceId":1}')
-      assert.equal(2, alice:receive().sequenceId)
-      assert.truthy(alice:is_quiet())
-    end)
-
-    it("is told that its earlier session is over", function()
-      local alice = server:hub("reliable"):connect {
-        subprotocol = "json.reliable.webpubsub.azure.v1", ungreeted = true,
-        query = "awps_connection_id=x&awps_reconnection_token=y",
-      }
-      assert.equal(1008, (alice:closed()))
-    end)
-  end)
-
   describe("the wire", function()
     local hub
 

@@ -1,8 +1,11 @@
 --- One WebSocket client as the service sees it: an id, a user, groups, permissions, and a way to send to it.
--- It turns messages into what its kind of client reads and answers what a JSON client asks for.
+-- It turns messages into what its kind of client reads and answers what a JSON client asks for. A reliable client keeps
+-- all of that, and what it was sent meanwhile, when it comes back in time after its connection was cut.
 
+local cqueues = require "cqueues"
 local rand = require "openssl.rand"
 
+local backlog = require "webpubsub.emulator.backlog"
 local json_protocol = require "webpubsub.emulator.json_protocol"
 local permissions = require "webpubsub.emulator.permissions"
 
@@ -24,7 +27,8 @@ function connection.speaks(subprotocol)
 end
 
 local ID_BYTES = 16 -- 32 hexadecimal digits
-local REMEMBERED_ACK_IDS = 1024 -- of each connection; an older id counts as new again
+local TOKEN_BYTES = 32
+local REMEMBERED_ACK_IDS = 1024 -- of each connection, at least; an older id counts as new again
 
 local CLOSE_NORMAL = 1000
 local CLOSE_POLICY_VIOLATION = 1008
@@ -34,10 +38,14 @@ local RAW_EVENT = "message" -- the name of the event that any message of a raw c
 
 local serial = 0
 
+local function random_hex(bytes)
+  return (rand.bytes(bytes):gsub(".", function(byte) return ("%02x"):format(byte:byte()) end))
+end
+
 --- An id for a connection to be.
 ---@return string
 function connection.new_id()
-  return (rand.bytes(ID_BYTES):gsub(".", function(byte) return ("%02x"):format(byte:byte()) end))
+  return random_hex(ID_BYTES)
 end
 
 ---@class EmulatorConnectionOptions
@@ -47,7 +55,7 @@ end
 ---@field roles string[]?
 ---@field subprotocol string?
 ---@field state string? as the event handler has set it
----@field outlet table has send(text, opcode) and close(code), neither of which waits
+---@field keep_seconds number how long a reliable client whose connection was cut may come back
 ---@field journal table
 ---@field events table? client_events; nil: there is no event handler
 
@@ -59,6 +67,7 @@ function connection.new(options)
     options.journal:note(problem)
   end
   local subprotocol = options.subprotocol
+  local is_reliable = subprotocol == RELIABLE
   return setmetatable({
     id = options.id,
     serial = serial, -- orders connections by age
@@ -67,46 +76,51 @@ function connection.new(options)
     permissions = granted,
     state = options.state,
     hub = options.hub,
-    outlet = options.outlet,
+    outlet = nil, -- where to send; nil while a reliable client is away
     journal = options.journal,
     events = options.events,
     ended = false, -- nobody has this connection any more
+    since = os.time(),
     subprotocol = subprotocol,
     speaks_json = subprotocol ~= nil and connection.speaks(subprotocol),
-    sequence_id = subprotocol == RELIABLE and 0 or nil,
-    ack_ids = {},
-    ack_count = 0,
+    backlog = is_reliable and backlog.new() or nil,
+    reconnection_token = is_reliable and random_hex(TOKEN_BYTES) or nil,
+    keep_seconds = options.keep_seconds,
+    expires = nil, -- when a client that is away has been away for too long
+    is_watched = false, -- a coroutine waits for that
+    ack_ids = {}, -- ids of requests that were carried out
+    earlier_ack_ids = {}, -- as many that came before those
+    ack_count = 0, -- of ack_ids
   }, Connection)
 end
 
+-- Sends a frame, unless the client is away: what must not be lost is in the backlog.
+local function send(self, text, opcode)
+  if self.outlet then
+    self.outlet:send(text, opcode or "text")
+  end
+end
+
+local function record_opened(self, recovered)
+  self.journal:record("opened", { hub = self.hub.name, id = self.id, user = self.user, recovered = recovered,
+    protocol = self.subprotocol or "no sub-protocol" })
+end
+
 --- Enters the hub and greets the client.
+---@param outlet table has send(text, opcode), close(code) and drop(why), none of which waits
 ---@param groups string[]? joined at once
-function Connection:open(groups)
+function Connection:open(outlet, groups)
+  self.outlet = outlet
   self.hub:add(self)
+  record_opened(self)
   for _, group in ipairs(groups or {}) do
     self.hub:join(self, group)
   end
   if self.speaks_json then
-    self.outlet:send(json_protocol.connected(self), "text")
+    send(self, json_protocol.connected(self))
   end
-  self.journal:record("opened", { hub = self.hub.name, id = self.id, user = self.user,
-    protocol = self.subprotocol or "no sub-protocol" })
   if self.events then
     self.events:connected(self)
-  end
-end
-
----@param message EmulatorMessage
-function Connection:deliver(message)
-  if not self.speaks_json then
-    self.outlet:send(message.data, message.type == "binary" and "binary" or "text")
-  elseif self.sequence_id then
-    self.sequence_id = self.sequence_id + 1
-    self.outlet:send(json_protocol.message(message, self.sequence_id), "text")
-  else
-    -- The same text for every such client, so it is made once for each message.
-    message.frame = message.frame or json_protocol.message(message)
-    self.outlet:send(message.frame, "text")
   end
 end
 
@@ -122,9 +136,11 @@ end
 
 local function leave(self, farewell, code)
   if self.speaks_json then
-    self.outlet:send(farewell, "text")
+    send(self, farewell)
   end
-  self.outlet:close(code)
+  if self.outlet then
+    self.outlet:close(code)
+  end
 end
 
 --- Closes the connection as the service does for a REST call: it is gone for every later call at once.
@@ -143,6 +159,83 @@ local function dismiss(self, why, code)
     leave(self, json_protocol.disconnected(why .. "."), code)
   end
 end
+
+---@param message EmulatorMessage
+function Connection:deliver(message)
+  if not self.speaks_json then
+    send(self, message.data, message.type == "binary" and "binary" or "text")
+  elseif self.backlog then
+    local text = json_protocol.message(message, self.backlog:next_id())
+    if self.backlog:push(text) then
+      send(self, text)
+    else
+      dismiss(self, "Too many messages have not been acknowledged", CLOSE_POLICY_VIOLATION)
+    end
+  else
+    -- The same text for every such client, so it is made once for each message.
+    message.frame = message.frame or json_protocol.message(message)
+    send(self, message.frame)
+  end
+end
+
+-- Coming back ---------------------------------------------------------------------------------------------------
+
+-- Waits until a client has been away for too long, or is not away any more.
+local function watch(self)
+  while self.expires and not self.ended do
+    local left = self.expires - cqueues.monotime()
+    if left <= 0 then
+      finish(self, "client", ("%s, and the client did not come back within %g s"):format(self.why_lost,
+        self.keep_seconds))
+    else
+      cqueues.sleep(left)
+    end
+  end
+  self.is_watched = false
+end
+
+local function stay_away(self, why)
+  self.outlet, self.why_lost = nil, why
+  self.expires = cqueues.monotime() + self.keep_seconds
+  self.journal:record("away", { hub = self.hub.name, id = self.id, user = self.user, reason = why,
+    seconds = self.keep_seconds })
+  if not self.is_watched then
+    self.is_watched = true
+    cqueues.running():wrap(watch, self)
+  end
+end
+
+--- A reliable client is back, over another connection: it is sent what it has not acknowledged. A connection that was
+-- not known to be lost is.
+---@param outlet table as of open()
+function Connection:recover(outlet)
+  local before = self.outlet
+  self.outlet, self.expires = outlet, nil
+  if before then
+    before:drop("the client came back over another connection")
+  end
+  record_opened(self, true)
+  send(self, json_protocol.connected(self))
+  for _, text in ipairs(self.backlog:all()) do
+    send(self, text)
+  end
+end
+
+--- A connection of the client's is gone.
+---@param outlet table which
+---@param why string
+---@param is_cut boolean nobody took leave: a reliable client may come back
+function Connection:lost(outlet, why, is_cut)
+  if self.ended or outlet ~= self.outlet then
+    return
+  elseif self.backlog and is_cut then
+    stay_away(self, why)
+  else
+    finish(self, "client", why)
+  end
+end
+
+-- What clients ask for ------------------------------------------------------------------------------------------
 
 local REQUESTS = {}
 
@@ -196,24 +289,51 @@ function REQUESTS.event(self, request)
 end
 
 function REQUESTS.ping(self)
-  self.outlet:send(json_protocol.pong(), "text")
+  send(self, json_protocol.pong())
 end
 
--- Nothing is kept for redelivery, so there is nothing to let go of.
-function REQUESTS.sequenceAck() end
+function REQUESTS.sequenceAck(self, request)
+  if self.backlog then
+    self.backlog:acknowledge(request.sequence_id)
+  end
+end
 
 function REQUESTS.left_out(self, request)
   self.journal:note("a request was refused: " .. request.reason)
   if request.answer then
-    self.outlet:send(request.answer, "text")
+    send(self, request.answer)
   end
 end
 
 local function remember(self, ack_id)
   if self.ack_count == REMEMBERED_ACK_IDS then
-    self.ack_ids, self.ack_count = {}, 0
+    self.earlier_ack_ids, self.ack_ids, self.ack_count = self.ack_ids, {}, 0
   end
   self.ack_ids[ack_id], self.ack_count = true, self.ack_count + 1
+end
+
+local function forget(self, ack_id)
+  self.ack_ids[ack_id], self.earlier_ack_ids[ack_id] = nil, nil
+end
+
+-- Carries a request out. Its id is remembered before: a client that comes back may send it again while it is under way.
+local function carry_out(self, request)
+  local ack_id = request.ack_id
+  if not ack_id then
+    REQUESTS[request.type](self, request)
+    return
+  elseif self.ack_ids[ack_id] or self.earlier_ack_ids[ack_id] then
+    send(self, json_protocol.ack(ack_id, "Duplicate", ("Message with ack-id: %s has been processed"):format(ack_id)))
+    return
+  end
+  remember(self, ack_id)
+  local error_name, error_message = REQUESTS[request.type](self, request)
+  if error_name then
+    forget(self, ack_id)
+  end
+  if not self.ended then
+    send(self, json_protocol.ack(ack_id, error_name, error_message))
+  end
 end
 
 --- Handles one message from the client, and waits for the event handler where that is asked.
@@ -228,30 +348,10 @@ function Connection:receive(text, kind)
     return
   end
   local request, wrong = json_protocol.decode(text)
-  if not request then
+  if request then
+    carry_out(self, request)
+  else
     dismiss(self, wrong, CLOSE_POLICY_VIOLATION)
-    return
-  end
-  local ack_id = request.ack_id
-  if ack_id and self.ack_ids[ack_id] then
-    local message = ("Message with ack-id: %s has been processed"):format(ack_id)
-    self.outlet:send(json_protocol.ack(ack_id, "Duplicate", message), "text")
-    return
-  end
-  local error_name, error_message = REQUESTS[request.type](self, request)
-  if ack_id and not self.ended then
-    if not error_name then
-      remember(self, ack_id)
-    end
-    self.outlet:send(json_protocol.ack(ack_id, error_name, error_message), "text")
-  end
-end
-
---- The client is gone.
----@param why string
-function Connection:lost(why)
-  if not self.ended then
-    finish(self, "client", why)
   end
 end
 

@@ -7,10 +7,8 @@
 --
 -- | left out                              | what happens instead                                                 |
 -- |---------------------------------------|----------------------------------------------------------------------|
--- | recovery of reliable clients          | `json.reliable…` is spoken and its messages are numbered, but no     |
--- |                                       | reconnection token is given out, so a client that lost its           |
--- |                                       | connection opens a new one; a recovery is closed with 1008           |
--- | message time to live                  | checked (0 to 300 seconds), then nothing is kept for anyone          |
+-- | message time to live                  | checked (0 to 300 seconds); what is kept for a reliable client is    |
+-- |                                       | kept for as long as the client may come back                         |
 -- | invocations, group streams and state  | answered with an error named `NotSupported`                          |
 -- | protobuf sub-protocols                | 501 in the handshake, unless a JSON one is offered as well           |
 -- | MQTT and Socket.IO clients            | 501 in the handshake; tokens for them are generated                  |
@@ -31,6 +29,7 @@ local tls = require "webpubsub.emulator.tls"
 local emulator = { DEFAULT_KEY = auth.DEFAULT_KEY }
 
 local DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8080
+local DEFAULT_KEEP_SECONDS = 60
 local EXIT_SUCCESS, EXIT_FAILURE = 0, 1
 
 local function write_to_stderr(line)
@@ -120,6 +119,7 @@ end
 ---@field tls boolean? serve https and wss with a self-signed certificate
 ---@field tls_cert_out string? file to write that certificate to, as PEM
 ---@field allow_origin string[]? web sites that may use it besides those on this machine
+---@field keep_seconds number? how long a reliable client whose connection was cut may come back, default 60
 ---@field event_handler string? URL to deliver events to; `{hub}` stands for the hub
 ---@field event_handler_events string[]? which ones, default: connect, connected, disconnected and `*`, all user events
 ---@field log (fun(line: string))? where log lines go, default standard error
@@ -145,6 +145,7 @@ function emulator.run(options)
       key = key,
       tls_context = context,
       allow_origins = options.allow_origin,
+      keep_seconds = options.keep_seconds or DEFAULT_KEEP_SECONDS,
       event_handler = options.event_handler,
       event_handler_events = options.event_handler_events,
       journal = recorded,

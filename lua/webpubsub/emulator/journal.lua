@@ -16,7 +16,7 @@ function journal.new()
 end
 
 ---@class EmulatorEntry
----@field kind "request"|"opened"|"closed"|"group"|"message"|"event"|"note"
+---@field kind "request"|"opened"|"away"|"closed"|"group"|"message"|"event"|"note"
 ---@field serial integer 1, 2, 3 …
 ---@field time integer seconds since 1970
 ---@field hub string? in which it happened

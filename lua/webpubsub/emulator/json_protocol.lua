@@ -18,7 +18,8 @@ function json_protocol.connected(connection)
     "type", "system",
     "event", "connected",
     "userId", connection.user or json.null,
-    "connectionId", connection.id))
+    "connectionId", connection.id,
+    "reconnectionToken", connection.reconnection_token))
 end
 
 --- The farewell of the service when a server closes a connection.
@@ -124,7 +125,13 @@ local READERS = {
     return wrong
   end,
   ping = function() end,
-  sequenceAck = function() end,
+  sequenceAck = function(frame, text, request)
+    local digits = frame.sequenceId ~= nil and json.member(text, "sequenceId")
+    request.sequence_id = digits and digits:find("^%d+$") and math.tointeger(tonumber(digits))
+    if not request.sequence_id then
+      return "'sequenceId' has to be an unsigned integer"
+    end
+  end,
 }
 
 ---@class EmulatorClientRequest
@@ -135,6 +142,7 @@ local READERS = {
 ---@field reason string? of what is left out: a sentence that says so
 ---@field answer string? of what is left out: the frame that says so; nil for what has no answer
 ---@field no_echo boolean? of sendToGroup
+---@field sequence_id integer? of sequenceAck
 ---@field ack_id string? the digits of ackId
 
 --- Reads one frame from a client.

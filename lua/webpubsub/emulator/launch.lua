@@ -31,6 +31,7 @@ local function command_line(options, files)
     options.listen and "--listen " .. quote(options.listen) or "",
     options.key and "--key " .. quote(options.key) or "",
     options.tls and "--tls --tls-cert-out " .. quote(files.certificate) or "",
+    options.keep_seconds and ("--keep-seconds %g"):format(options.keep_seconds) or "",
     options.quiet and "--quiet" or "",
   }
   if options.event_handler then
@@ -82,6 +83,7 @@ end
 ---@field key string? default the public constant
 ---@field tls boolean?
 ---@field quiet boolean?
+---@field keep_seconds number? how long a reliable client whose connection was cut may come back
 ---@field event_handler string? URL to deliver events to
 ---@field event_handler_events string[]? which ones
 ---@field allow_origin string[]? web sites that may use it besides those on this machine

@@ -20,6 +20,10 @@ local DESCRIBE = {
     return ("%s %s to %s, %s"):format(entry.recovered and "recover" or "connect", client(entry), entry.hub,
       entry.protocol)
   end,
+  away = function(entry)
+    return ("lose %s from %s: %s; it may come back within %g s"):format(client(entry), entry.hub, entry.reason,
+      entry.seconds)
+  end,
   -- A request that closes connections says how many.
   closed = function(entry)
     return entry.by ~= "request" and ("disconnect %s from %s: %s"):format(client(entry), entry.hub, entry.reason) or nil

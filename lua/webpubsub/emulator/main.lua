@@ -19,6 +19,7 @@ local origins = load "webpubsub.emulator.origins"
 local webhook = load "webpubsub.emulator.webhook"
 
 local MAX_PORT = 65535
+local MAX_KEEP_SECONDS = 3600
 local HELP_COLUMNS, HELP_MARGIN = 110, 26
 local EXIT_USAGE = 2
 
@@ -42,6 +43,14 @@ local function web_origin(text)
     return nil, ("'%s' is not an origin; it looks like https://host or http://host:port"):format(text)
   end
   return text
+end
+
+local function seconds(text)
+  local value = tonumber(text)
+  if not value or not (value >= 0 and value <= MAX_KEEP_SECONDS) then
+    return nil, ("'%s' is not a number of 0 to %d"):format(text, MAX_KEEP_SECONDS)
+  end
+  return value
 end
 
 local function handler_url(text)
@@ -75,6 +84,8 @@ parser:option("--event-handler", "URL to deliver events to, as the service does;
 parser:option("--event-handler-events", "Which events, as a list with commas: connect, connected, disconnected, "
   .. "joined, left, names of user events or * for all of those (default: connect,connected,disconnected,*).")
   :argname("<names>"):convert(event_names)
+parser:option("--keep-seconds", "How long a reliable client whose connection was cut may come back.", "60")
+  :argname("<seconds>"):convert(seconds)
 parser:option("--allow-origin", "A web site, as https://host, that may use the emulator besides those on this machine; "
   .. "* for all. May be repeated."):argname("<origin>"):count("*"):convert(web_origin)
 parser:flag("--quiet", "Do not log what clients and callers do.")

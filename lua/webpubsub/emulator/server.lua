@@ -143,6 +143,7 @@ end
 ---@field key string
 ---@field tls_context table? serves https with it
 ---@field allow_origins string[]? web sites that may use it besides those on this machine
+---@field keep_seconds number how long a reliable client whose connection was cut may come back
 ---@field event_handler string? URL to deliver events to
 ---@field event_handler_events string[]? which ones, as of client_events.new()
 ---@field journal table
@@ -156,6 +157,7 @@ function server.listen(options)
   local self = setmetatable({
     key = options.key,
     journal = options.journal,
+    keep_seconds = options.keep_seconds,
     origins = origins.new(options.allow_origins),
     hubs = {}, -- name -> hub
     peers = {}, -- set of websockets

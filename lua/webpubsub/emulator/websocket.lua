@@ -46,7 +46,8 @@ function websocket.new(socket)
     writing = false,
     closing = false, -- a close frame has been queued: nothing may follow it
     dropped = false, -- nothing more may be written
-    why_ended = nil, -- what ended the connection, unless it was the other end of this object
+    why_ended = nil, -- what ended the connection, where that is known
+    is_cut = true, -- unless somebody takes leave
     read_to_end = false, -- nothing more will be read
     changed = condition.new(), -- signalled when `writing` or `read_to_end` changes
   }, Websocket)
@@ -198,7 +199,7 @@ local function read_message(self)
     if opcode == OPCODES.ping then
       self:send(frame.payload, "pong")
     elseif opcode == OPCODES.close then
-      self.why_ended = self.why_ended or websocket.CLOSED_BY_CLIENT
+      self.why_ended, self.is_cut = self.why_ended or websocket.CLOSED_BY_CLIENT, false
       self:close(closing_code(frame.payload))
       return nil
     elseif opcode ~= OPCODES.pong then
@@ -234,7 +235,8 @@ end
 
 --- Reads until the connection ends, then releases the socket. To be called in the connection's own coroutine.
 ---@param on_message fun(message: string, kind: "text"|"binary")
----@return string why it ended: websocket.CLOSED_BY_CLIENT, websocket.CUT or a sentence; of no meaning after close()
+---@return string why it ended, of no meaning after close()
+---@return boolean is_cut whether the client neither took leave nor broke the protocol
 function Websocket:run(on_message)
   local message, kind_or_code = read_message(self)
   while message do
@@ -245,7 +247,7 @@ function Websocket:run(on_message)
   end
   local code = kind_or_code
   if code then
-    self.why_ended = self.why_ended or ("the client broke the WebSocket protocol (%d)"):format(code)
+    self.why_ended, self.is_cut = self.why_ended or ("the client broke the WebSocket protocol (%d)"):format(code), false
     self:close(code)
     discard_input(self)
   end
@@ -255,7 +257,7 @@ function Websocket:run(on_message)
   self.changed:signal()
   cqueues.cancel(self.socket:pollfd())
   self.socket:close()
-  return self.why_ended or websocket.CUT
+  return self.why_ended or websocket.CUT, self.is_cut
 end
 
 return websocket
