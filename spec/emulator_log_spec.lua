@@ -57,7 +57,7 @@ describe("emulator, its log:", function()
     server:http("POST", "/api/hubs/log/:closeConnections?api-version=2024-12-01")
     assert_logged("POST /api/hubs/log/:closeConnections: 401 The Authorization header has no Bearer token")
     server:hub("log"):call("POST", "/:send", { body = "x", headers = { ["content-type"] = "image/png" } })
-    assert_logged("POST /api/hubs/log/:send: 415")
+    assert_logged("POST /api/hubs/log/:send: 415 Error.UnsupportedMediaType")
   end)
 
   it("names clients that come and go by themselves", function()

@@ -144,7 +144,7 @@ describe("emulator, REST:", function()
 
     it("knows no other paths and methods", function()
       assert.equal(404, server:call("POST", "/:explode").status)
-      assert.equal(404, server:http("GET", "/").status)
+      assert.equal(404, server:http("GET", "/nothing").status)
       local response = server:call("GET", "/users/alice")
       assert.equal(405, response.status)
       assert.equal("HEAD", response.headers:get("allow"))

@@ -71,6 +71,7 @@ local function announce(serving, key, host, write)
   write(("export WebPubSubConnectionString='Endpoint=%s;AccessKey=%s;Version=1.0;'%s"):format(serving.endpoint,
     is_default and key or "KEY", is_default and "" or "   # KEY: what --key was given"))
   write("webpubsub url --hub chat --user alice   # a URL for a WebSocket client")
+  write(("# %s/ shows what goes on"):format(serving.endpoint))
   if is_default and not origins.is_loopback(host) then
     write(("warning: everybody knows the default access key, and %s is not this machine only: "
       .. "give it a --key of your own"):format(host))
@@ -122,6 +123,7 @@ end
 ---@field keep_seconds number? how long a reliable client whose connection was cut may come back, default 60
 ---@field event_handler string? URL to deliver events to; `{hub}` stands for the hub
 ---@field event_handler_events string[]? which ones, default: connect, connected, disconnected and `*`, all user events
+---@field open_page boolean? serve the page to other machines too
 ---@field log (fun(line: string))? where log lines go, default standard error
 ---@field quiet boolean? do not log what clients and callers do
 ---@field exit_on_eof boolean? also stop when standard input ends
@@ -148,6 +150,7 @@ function emulator.run(options)
       keep_seconds = options.keep_seconds or DEFAULT_KEEP_SECONDS,
       event_handler = options.event_handler,
       event_handler_events = options.event_handler_events,
+      open_page = options.open_page,
       journal = recorded,
     }
   end

@@ -32,6 +32,7 @@ local function command_line(options, files)
     options.key and "--key " .. quote(options.key) or "",
     options.tls and "--tls --tls-cert-out " .. quote(files.certificate) or "",
     options.keep_seconds and ("--keep-seconds %g"):format(options.keep_seconds) or "",
+    options.open_page and "--open-page" or "",
     options.quiet and "--quiet" or "",
   }
   if options.event_handler then
@@ -86,6 +87,7 @@ end
 ---@field keep_seconds number? how long a reliable client whose connection was cut may come back
 ---@field event_handler string? URL to deliver events to
 ---@field event_handler_events string[]? which ones
+---@field open_page boolean? serve the page to other machines too
 ---@field allow_origin string[]? web sites that may use it besides those on this machine
 
 --- Starts an emulator and waits until it listens, at most 15 seconds. It also ends when this process does.

@@ -88,6 +88,7 @@ parser:option("--keep-seconds", "How long a reliable client whose connection was
   :argname("<seconds>"):convert(seconds)
 parser:option("--allow-origin", "A web site, as https://host, that may use the emulator besides those on this machine; "
   .. "* for all. May be repeated."):argname("<origin>"):count("*"):convert(web_origin)
+parser:flag("--open-page", "Serve the page to browsers on other machines too: anybody there can close and send.")
 parser:flag("--quiet", "Do not log what clients and callers do.")
 parser:flag("--exit-on-eof", "Stop when standard input ends, as it does when the parent process is gone.")
 

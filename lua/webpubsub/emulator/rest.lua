@@ -130,6 +130,11 @@ local function perform(name, ids, context, parsed)
   }
 end
 
+-- The code of an error, nil for what is none or for a client that is gone.
+local function problem_of(response)
+  return response and response.headers["x-ms-error-code"]
+end
+
 --- Answers one request.
 ---@param parsed table as request.parse() returns it
 ---@param context EmulatorContext
@@ -151,9 +156,9 @@ function rest.handle(parsed, context)
   context.welcome()
   local performed, result, text = pcall(perform, name, ids, context, parsed)
   if performed then
-    return result, { hub = ids.hub, text = text }
+    return result, { hub = ids.hub, text = text, problem = problem_of(result) }
   elseif type(result) == "table" and result.response then
-    return result.response, { hub = ids.hub }
+    return result.response, { hub = ids.hub, problem = problem_of(result.response) }
   end
   return responses.error(500, "Error.InternalServerError", "The emulator failed; its log says why."),
     { problem = tostring(result) }

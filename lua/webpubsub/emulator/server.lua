@@ -10,6 +10,7 @@ local exchange = require "webpubsub.emulator.exchange"
 local gateway = require "webpubsub.emulator.gateway"
 local hub = require "webpubsub.emulator.hub"
 local origins = require "webpubsub.emulator.origins"
+local page = require "webpubsub.emulator.page"
 local request = require "webpubsub.emulator.request"
 local responses = require "webpubsub.emulator.responses"
 local rest = require "webpubsub.emulator.rest"
@@ -57,6 +58,8 @@ local function respond(self, stream, headers, on_upgrade)
   local parsed, message = request.parse(path, origin_of(headers))
   if not parsed then
     return responses.error(400, "Error.BadRequest", message)
+  elseif page.serves(parsed.path) then
+    return page.handle(self, stream, headers, parsed.path, on_upgrade)
   elseif gateway.serves(parsed.segments) then
     return gateway.handle(self, stream, headers, parsed, on_upgrade)
   end
@@ -97,7 +100,7 @@ local function on_stream(self, stream)
   local started = cqueues.monotime()
   local upgraded = false
   local response, about = respond(self, stream, headers, function() upgraded = true end)
-  if not upgraded then
+  if not upgraded and not (about and about.is_silent) then
     record_request(self, headers, response and response.status, started, about) -- before anybody can know of it
   end
   if response then
@@ -146,6 +149,7 @@ end
 ---@field keep_seconds number how long a reliable client whose connection was cut may come back
 ---@field event_handler string? URL to deliver events to
 ---@field event_handler_events string[]? which ones, as of client_events.new()
+---@field open_page boolean? serve the page to other machines too
 ---@field journal table
 
 --- Listens; requests are answered while step() is called.
@@ -158,6 +162,8 @@ function server.listen(options)
     key = options.key,
     journal = options.journal,
     keep_seconds = options.keep_seconds,
+    event_handler = options.event_handler,
+    open_page = options.open_page,
     origins = origins.new(options.allow_origins),
     hubs = {}, -- name -> hub
     peers = {}, -- set of websockets
