@@ -1,20 +1,19 @@
 -- What is made from the table of operations is what the table says now, and what is written beside it is complete.
 
 local annotations = require("spec.generate.annotations")
+local core = require("webpubsub.core")
 local project = require("spec.support.project")
 local readme = require("spec.generate.readme")
-
-local client_source = project.read("csrc/lua_client.c")
 
 local function sorted(names)
   table.sort(names)
   return names
 end
 
--- The names that a table of csrc lets through.
-local function accepted(source, name)
+-- The names of the options that may stand there.
+local function accepted(place)
   local names = {}
-  for field in source:match(name .. "%[%] = {(.-)\n *};"):gmatch('{ "([%w_]+)"') do names[#names + 1] = field end
+  for _, option in ipairs(core.options(place)) do names[#names + 1] = option.name end
   assert.is_true(#names > 0)
   return sorted(names)
 end
@@ -44,23 +43,27 @@ describe("make generate", function()
 end)
 
 describe("the annotations", function()
-  it("know every option, field of the context and setting of retries, and no others", function()
-    assert.are.same(accepted(client_source, "client_fields"), annotated("Options"))
-    assert.are.same(accepted(client_source, "context_fields"), annotated("Context"))
-    assert.are.same(accepted(project.read("csrc/lua_args.c"):match("void wps_read_limits(.*)"), "fields"),
-      annotated("Retry"))
+  it("know every option wherever it may stand, and no others", function()
+    local classes = { new = "Options", context = "Context", retry = "Retry", client_access_url = "AccessArguments",
+      each = "EachOptions" }
+    for place, class in pairs(classes) do assert.are.same(accepted(place), annotated(class)) end
   end)
 
-  it("know every argument of client_access_url and every option of each, and no others", function()
-    assert.are.same(accepted(project.read("csrc/lua_access.c"), "fields"), annotated("AccessArguments"))
-    local names = {}
-    local types = project.read("lua/webpubsub/each.lua"):match("option_types = {(.-)}")
-    for name in types:gmatch("([%w_]+) =") do names[#names + 1] = name end
-    assert.are.same(sorted(names), annotated("EachOptions"))
+  it("know every option of an event handler and every part of an answer, and no others", function()
+    local function fields(path, name)
+      local names, found = {}, {}
+      for field in project.read(path):match("\nlocal " .. name .. " = {(.-)\n?}"):gmatch("([%w_]+) =") do
+        if not found[field] then names[#names + 1] = field end
+        found[field] = true
+      end
+      return sorted(names)
+    end
+    assert.are.same(fields("lua/webpubsub/events/options.lua", "types"), annotated("events%.Options"))
+    assert.are.same(fields("lua/webpubsub/events/answer.lua", "connect_types"), annotated("events%.ConnectAnswer"))
+    assert.are.same(fields("lua/webpubsub/events/answer.lua", "user_types"), annotated("events%.UserAnswer"))
   end)
 
   it("know every method of the client, and no others", function()
-    local core = require("webpubsub.core")
     require("webpubsub.client")
     local methods, described = {}, {}
     for name in pairs(core.methods) do methods[#methods + 1] = name end

@@ -17,7 +17,7 @@ local function escape(token)
 end
 
 -- The same call that asks the service for a token checks user, roles and groups; with a key it is never sent.
-local function prepare(client, arguments, lifetime, client_type)
+local function prepare(client, arguments, lifetime, client_type, unsent)
   return driver.prepare_for("client_access_url", client, "generate_client_token", {
     user = core.field(arguments, "user"),
     roles = core.field(arguments, "roles"),
@@ -25,7 +25,7 @@ local function prepare(client, arguments, lifetime, client_type)
     minutes_to_expire = minutes_of(lifetime),
     client_type = client_type,
     context = core.field(arguments, "context"),
-  })
+  }, unsent)
 end
 
 --- See `client:client_access_url` in annotations.lua.
@@ -33,7 +33,7 @@ function access.url(client, arguments)
   arguments = arguments or {}
   local transport = core.extras(client, "client_access_url").transport
   local url, token, client_type, lifetime = core.access(client, arguments, transport.wall())
-  local call = prepare(client, arguments, lifetime, client_type)
+  local call = prepare(client, arguments, lifetime, client_type, token ~= nil)
   if not token then
     local response, err = task.run(client, call, arguments)
     if not response then error(err, 0) end

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "http1.h"
+#include "core/http1.h"
 
 enum { LONGEST = 4096, HEADER_BYTES = 512, BODY_BYTES = 256, ROUNDS_A_LOOK = 1000 };
 

@@ -13,7 +13,7 @@ local websocket_clients = require "spec.support.websocket_clients"
 
 local PICTURE = root .. "spec/pictures/emulator.png"
 local PORT = 8080
-local WIDTH, HEIGHT = 1200, 700
+local WIDTH, HEIGHT = 1160, 690
 local MAX_BYTES = 150 * 1024
 
 local ROLES = { "webpubsub.sendToGroup", "webpubsub.joinLeaveGroup" }

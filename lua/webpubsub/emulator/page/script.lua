@@ -152,7 +152,8 @@ function who(entry) {
 
 const DESCRIBE = {
   request: (entry) => entry.text || `${entry.method} ${entry.path}${entry.problem ? `: ${entry.problem}` : ""}`,
-  opened: (entry) => `${who(entry)} ${entry.recovered ? "came back" : "connected"} to ${entry.hub} (${shortProtocol(entry.protocol)})`,
+  opened: (entry) => `${who(entry)} ${entry.recovered ? "came back" : "connected"} to ${entry.hub} `
+    + `(${shortProtocol(entry.protocol)})`,
   away: (entry) => `${who(entry)} lost its connection: ${entry.reason}`,
   closed: (entry) => `${who(entry)} ${entry.by === "client" ? "left" : "was closed"}`
     + (entry.reason ? `: ${entry.reason}` : ""),
@@ -327,7 +328,11 @@ $("send").addEventListener("submit", (event) => {
 });
 $("connection-filter").addEventListener("input", refresh);
 $("activity-filter").addEventListener("input", refresh);
-$("clear").addEventListener("click", () => ((state.entries = []), (shown = null), ($("detail").hidden = true), refresh()));
+$("clear").addEventListener("click", () => {
+  state.entries = [];
+  if (shown) showDetail(shown);
+  refresh();
+});
 for (const name of new Set(Object.values(KINDS).map(([, plural]) => plural))) {
   const button = element("button", "", name);
   button.type = "button";

@@ -1,0 +1,377 @@
+/* lua/call.c - a call as the Lua driver sees it: told what happened, it answers with the next step.
+ *
+ * Every function that moves the call returns the step's name: "token", "send", "wait" or "done". */
+#include "lua/bindings.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* The call on top of the stack keeps its client alive: directly, or in a table where Lua takes no other uservalue. */
+static void anchor_client(lua_State *L, int client)
+{
+#if LUA_VERSION_NUM >= 503
+    lua_pushvalue(L, client);
+#else
+    lua_createtable(L, 1, 0);
+    lua_pushvalue(L, client);
+    lua_rawseti(L, -2, 1);
+#endif
+    wpsL_setuservalue(L, -2);
+}
+
+static struct wps_client *anchored_client(lua_State *L, int call)
+{
+    wpsL_getuservalue(L, call);
+#if LUA_VERSION_NUM < 503
+    lua_rawgeti(L, -1, 1);
+#endif
+    return lua_touserdata(L, -1);
+}
+
+struct wps_call *wpsL_push_call(lua_State *L, int client)
+{
+    struct wps_call *call;
+
+    client = lua_absindex(L, client);
+    call = lua_newuserdata(L, sizeof *call);
+    memset(call, 0, sizeof *call);
+    luaL_setmetatable(L, WPS_CALL);
+    anchor_client(L, client);
+    return call;
+}
+
+struct wps_call *wpsL_to_call(lua_State *L, int index)
+{
+    return wpsL_class_check(L, index, WPS_CALL_UPVALUE, WPS_CALL);
+}
+
+static int call_gc(lua_State *L)
+{
+    wps_call_free(luaL_checkudata(L, 1, WPS_CALL));
+    return 0;
+}
+
+static int push_step(lua_State *L, const struct wps_call *call, enum wps_step step)
+{
+    static const char *const names[] = {
+        [WPS_TOKEN] = "token", [WPS_SEND] = "send", [WPS_WAIT] = "wait", [WPS_DONE] = "done",
+    };
+
+    if (step == WPS_DONE && call->error.kind == WPS_NO_MEMORY)
+        return wpsL_raise_no_memory(L);
+    lua_pushstring(L, names[step]);
+    return 1;
+}
+
+/* Steps that are fed in out of turn are a mistake of the driver. */
+static void expect(lua_State *L, const struct wps_call *call, enum wps_step step, const char *what)
+{
+    if (call->step != step || (step != WPS_DONE && !call->attempt))
+        luaL_error(L, "%s does not fit the step this call is at", what);
+}
+
+/* Was it prepared before fork()? The parent's process has it too, coroutine, waits and all, and sends it. */
+static bool is_inherited(const struct wps_call *call)
+{
+    return call->owner != getpid();
+}
+
+/* ------------------------------------------------------------------ moving on */
+
+static int call_begin(lua_State *L)
+{
+    struct wps_call *call = wpsL_to_call(L, 1);
+    double now = luaL_checknumber(L, 2);
+    enum wps_step step;
+
+    if (call->attempt)
+        return luaL_error(L, "this call has begun already");
+    step = wps_call_begin(call, now);
+    return push_step(L, call, is_inherited(call) ? wps_call_disown(call, now) : step);
+}
+
+/* token(now[, token]): without a token for an operation that needs none. */
+static int call_token(lua_State *L)
+{
+    struct wps_call *call = wpsL_to_call(L, 1);
+    struct wps_slice token = wpsL_to_slice(L, 3);
+    double now = luaL_checknumber(L, 2);
+
+    expect(L, call, WPS_TOKEN, "token()");
+    return push_step(L, call, is_inherited(call) ? wps_call_disown(call, now) : wps_call_token(call, now, token));
+}
+
+/* sign(now, wall): with the client's key as it is now; an operation that needs no token goes on without. */
+static int call_sign(lua_State *L)
+{
+    struct wps_call *call = wpsL_to_call(L, 1);
+    double now = luaL_checknumber(L, 2), wall = luaL_checknumber(L, 3);
+
+    expect(L, call, WPS_TOKEN, "sign()");
+    if (is_inherited(call))
+        return push_step(L, call, wps_call_disown(call, now));
+    return push_step(L, call, wps_call_sign(call, now, wall, &anchored_client(L, 1)->signer));
+}
+
+static enum wps_verdict to_verdict(lua_State *L, int index, const char *operation)
+{
+    if (lua_isnoneornil(L, index))
+        return WPS_VERDICT_DEFAULT;
+    if (lua_type(L, index) == LUA_TBOOLEAN)
+        return lua_toboolean(L, index) ? WPS_VERDICT_ERROR : WPS_VERDICT_SUCCESS;
+    if (wps_slice_is(wpsL_to_slice(L, index), "retry"))
+        return WPS_VERDICT_RETRY;
+    wpsL_type_error(L, "classify", "true (an error), false (none), \"retry\" (an error worth a retry) or nil", index,
+                   operation);
+    return WPS_VERDICT_DEFAULT;
+}
+
+/* response(now, wall, random, status, headers, body, verdict) */
+static int call_response(lua_State *L)
+{
+    struct wps_call *call = wpsL_to_call(L, 1);
+    double now = luaL_checknumber(L, 2), wall = luaL_checknumber(L, 3), random = luaL_checknumber(L, 4);
+    int status = (int)luaL_checknumber(L, 5);
+    struct wps_slice headers = wpsL_to_slice(L, 6), body = wpsL_to_slice(L, 7);
+    enum wps_verdict verdict = to_verdict(L, 8, call->request.operation->name);
+    struct wps_response *response = &call->response;
+
+    expect(L, call, WPS_SEND, "response()");
+    wps_buffer_recycle(&response->headers);
+    wps_buffer_recycle(&response->body);
+    response->status = status;
+    response->headers.maximum = headers.length + 1; /* the transport has held them to the limits of the client */
+    response->body.maximum = body.length + 1;
+    wps_buffer_append(&response->headers, headers.data, headers.length);
+    wps_buffer_append(&response->body, body.data, body.length);
+    if (response->headers.failed || response->body.failed)
+        return wpsL_raise_no_memory(L);
+    return push_step(L, call, wps_call_response(call, now, wall, random, verdict));
+}
+
+/* failure(now, random, kind, code, message) */
+static int call_failure(lua_State *L)
+{
+    static const char *const names[] = { "transport", "timeout", "protocol", "credential", "cancelled", NULL };
+    static const enum wps_kind kinds[] = { WPS_TRANSPORT, WPS_TIMEOUT, WPS_PROTOCOL, WPS_CREDENTIAL, WPS_CANCELLED };
+    struct wps_call *call = wpsL_to_call(L, 1);
+    double now = luaL_checknumber(L, 2), random = luaL_checknumber(L, 3);
+    enum wps_kind kind = kinds[luaL_checkoption(L, 4, NULL, names)];
+
+    if (call->step == WPS_DONE || !call->attempt)
+        return luaL_error(L, call->attempt ? "this call is done" : "this call has not begun");
+    return push_step(L, call, wps_call_failure(call, now, random, kind, luaL_checkstring(L, 5), luaL_checkstring(L, 6)));
+}
+
+static int call_resume(lua_State *L)
+{
+    struct wps_call *call = wpsL_to_call(L, 1);
+    double now = luaL_checknumber(L, 2);
+
+    expect(L, call, WPS_WAIT, "resume()");
+    return push_step(L, call, is_inherited(call) ? wps_call_disown(call, now) : wps_call_resume(call, now));
+}
+
+/* ------------------------------------------------------------------ what the driver needs */
+
+static void push_buffer(lua_State *L, const struct wps_buffer *buffer)
+{
+    lua_pushlstring(L, wps_buffer_string(buffer), buffer->length);
+}
+
+/* outgoing(): method, target, headers, body or nil, seconds, and whether it must not reach the server twice: libcurl
+ * by itself sends again what a dying connection left unanswered. */
+static int call_outgoing(lua_State *L)
+{
+    struct wps_call *call = wpsL_to_call(L, 1);
+    const struct wps_request *request = &call->request;
+
+    expect(L, call, WPS_SEND, "outgoing()");
+    if (is_inherited(call)) {
+        wps_call_disown(call, call->started);
+        return wpsL_raise(L, &call->error, request->operation->name);
+    }
+    lua_pushstring(L, request->operation->method);
+    push_buffer(L, &request->target);
+    push_buffer(L, &request->headers);
+    if (request->has_body)
+        push_buffer(L, &request->body);
+    else
+        lua_pushnil(L);
+    lua_pushnumber(L, call->seconds);
+    lua_pushboolean(L, call->limits.retry.retries == 0);
+    return 6;
+}
+
+static int call_seconds(lua_State *L)
+{
+    lua_pushnumber(L, wpsL_to_call(L, 1)->seconds);
+    return 1;
+}
+
+static int call_attempt(lua_State *L)
+{
+    lua_pushinteger(L, wpsL_to_call(L, 1)->attempt);
+    return 1;
+}
+
+static int call_needs_token(lua_State *L)
+{
+    lua_pushboolean(L, !wpsL_to_call(L, 1)->request.operation->unsigned_);
+    return 1;
+}
+
+/* claims(): JSON the next token must carry, after a challenge; else nil. */
+static int call_claims(lua_State *L)
+{
+    const struct wps_call *call = wpsL_to_call(L, 1);
+
+    if (!call->claims.length)
+        return 0;
+    push_buffer(L, &call->claims);
+    return 1;
+}
+
+/* follow(url): asks for the next page of what was prepared; url is a nextLink. */
+static int call_follow(lua_State *L)
+{
+    struct wps_call *call = wpsL_to_call(L, 1);
+    struct wps_slice url = wpsL_to_slice(L, 2);
+    struct wps_error error = { 0 };
+
+    if (call->attempt)
+        return luaL_error(L, "follow() must come before begin()");
+    wps_request_follow(&call->request, &anchored_client(L, 1)->endpoint, url, call->limits.url_bytes, &error);
+    wpsL_check(L, error.kind, &error, call->request.operation->name);
+    return 0;
+}
+
+/* result([no_throw]): the response, or nil and the error. */
+static int call_result(lua_State *L)
+{
+    const struct wps_call *call = wpsL_to_call(L, 1);
+
+    expect(L, call, WPS_DONE, "result()");
+    return wpsL_push_result(L, call, lua_toboolean(L, 2));
+}
+
+/* ------------------------------------------------------------------ what policies and the logger may see */
+
+static int call_method(lua_State *L)
+{
+    lua_pushstring(L, wpsL_to_call(L, 1)->request.operation->method);
+    return 1;
+}
+
+static int call_operation(lua_State *L)
+{
+    lua_pushstring(L, wpsL_to_call(L, 1)->request.operation->name);
+    return 1;
+}
+
+static int call_url(lua_State *L)
+{
+    push_buffer(L, &wpsL_to_call(L, 1)->request.url);
+    return 1;
+}
+
+static int call_body(lua_State *L)
+{
+    const struct wps_request *request = &wpsL_to_call(L, 1)->request;
+
+    if (!request->has_body)
+        return 0;
+    push_buffer(L, &request->body);
+    return 1;
+}
+
+static int call_status(lua_State *L)
+{
+    lua_pushinteger(L, wpsL_to_call(L, 1)->response.status);
+    return 1;
+}
+
+static int call_header(lua_State *L)
+{
+    const struct wps_request *request = &wpsL_to_call(L, 1)->request;
+    struct wps_slice block = { request->headers.data, request->headers.length };
+    struct wps_slice value = wps_headers_find(block, luaL_checkstring(L, 2));
+
+    if (!value.data)
+        return 0;
+    lua_pushlstring(L, value.data, value.length);
+    return 1;
+}
+
+static int call_headers(lua_State *L)
+{
+    const struct wps_request *request = &wpsL_to_call(L, 1)->request;
+    struct wps_slice block = { request->headers.data, request->headers.length };
+
+    wpsL_push_headers(L, block);
+    return 1;
+}
+
+/* set_header(name, value or nil) */
+static int call_set_header(lua_State *L)
+{
+    struct wps_call *call = wpsL_to_call(L, 1);
+    const char *operation = call->request.operation->name;
+    struct wps_slice name = wpsL_to_slice(L, 2), value = wpsL_to_slice(L, 3);
+    struct wps_buffer *headers = &call->request.headers;
+    struct wps_error error = { 0 };
+
+    if (!name.data)
+        wpsL_type_error(L, "the name of a header", "string", 2, operation);
+    if (!value.data && !lua_isnil(L, 3))
+        wpsL_type_error(L, "the value of a header", "string, or nil to remove it", 3, operation);
+    wpsL_check_user_header(L, name, value, operation);
+    wps_headers_set(headers, name, value);
+    wps_buffer_check(headers, &error, "headers");
+    wps_buffer_truncate(headers, headers->length); /* a header that is refused leaves the others as they were */
+    wpsL_check(L, error.kind, &error, operation);
+    return 0;
+}
+
+/* add_query(name, value): not after signing, for the token is good for the URL as it was. */
+static int call_add_query(lua_State *L)
+{
+    struct wps_call *call = wpsL_to_call(L, 1);
+    const char *operation = call->request.operation->name;
+    struct wps_slice name = wpsL_to_slice(L, 2), value = wpsL_to_slice(L, 3);
+    struct wps_error error = { 0 };
+
+    if (!name.data || !value.data)
+        wpsL_type_error(L, name.data ? "value" : "name", "string", name.data ? 3 : 2, operation);
+    if (call->step == WPS_SEND && call->attempt)
+        wps_fail(&error, WPS_ARGUMENT, "policies", "invalid",
+                 "the URL cannot change in before_send: it is signed already; use per_call or per_attempt");
+    else
+        wps_request_add_query(&call->request, name, value, call->limits.url_bytes, &error);
+    wpsL_check(L, error.kind, &error, operation);
+    return 0;
+}
+
+void wpsL_register_call(lua_State *L)
+{
+    static const luaL_Reg methods[] = {
+        { "begin", call_begin },           { "token", call_token },     { "sign", call_sign },
+        { "response", call_response },     { "failure", call_failure }, { "resume", call_resume },
+        { "outgoing", call_outgoing },     { "seconds", call_seconds }, { "attempt", call_attempt },
+        { "needs_token", call_needs_token }, { "claims", call_claims },   { "follow", call_follow },
+        { "result", call_result },
+        { "method", call_method },         { "operation", call_operation }, { "url", call_url },
+        { "body", call_body },             { "status", call_status },   { "header", call_header },
+        { "headers", call_headers },       { "set_header", call_set_header }, { "add_query", call_add_query },
+        { NULL, NULL },
+    };
+
+    luaL_newmetatable(L, WPS_CALL);
+    lua_pushcfunction(L, call_gc);
+    lua_setfield(L, -2, "__gc");
+    luaL_newlibtable(L, methods);
+    wpsL_push_classes(L);
+    luaL_setfuncs(L, methods, WPS_CLASS_UPVALUES);
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
+}
