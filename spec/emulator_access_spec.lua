@@ -196,6 +196,8 @@ describe("emulator, who may use it:", function()
     for _, case in ipairs { { "0.0.0.0", nil, true }, { "0.0.0.0", "mine", false }, { "::1", nil, false } } do
       local other = support.launch { listen = case[1], key = case[2] }
       local log = assert(io.open(other.emulator.log_path)):read("*a")
+      assert.equal(case[1] == "0.0.0.0", log:find("\nlistening on http://127.0.0.1:" .. other.emulator.port
+        .. ", on every address of this machine\n", 1, true) ~= nil, log)
       assert.equal(case[3], log:find("warning: everybody knows the default access key, and 0.0.0.0 is not this "
         .. "machine only: give it a --key of your own", 1, true) ~= nil, log)
       other.stop()

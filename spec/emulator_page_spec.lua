@@ -10,6 +10,7 @@ local condition = require "cqueues.condition"
 local cqueues = require "cqueues"
 local digest = require "openssl.digest"
 local feed = require "webpubsub.emulator.page.feed"
+local http_tls = require "http.tls"
 local http_websocket = require "http.websocket"
 local journal = require "webpubsub.emulator.journal"
 local json = require "webpubsub.emulator.json"
@@ -24,9 +25,10 @@ describe("emulator, its page:", function()
   teardown(function() server.stop() end)
 
   -- What a browser does whose page is `origin`; raises when it is refused.
-  local function open_live(origin, emulator)
+  local function open_live(origin, emulator, tls_context)
     emulator = emulator or server.emulator
     local websocket = http_websocket.new_from_uri(emulator.endpoint:gsub("^http", "ws") .. "/page/live")
+    websocket.request.ctx = tls_context
     if origin then websocket.request.headers:upsert("origin", origin) end
     assert(websocket:connect(SECONDS))
     return websocket
@@ -90,6 +92,18 @@ describe("emulator, its page:", function()
       assert.has_error(function() open_live("https://app.example", other.emulator) end)
       assert.equal("snapshot", receive(open_live(other.emulator.endpoint, other.emulator)).type)
       other.stop()
+    end)
+
+    it("is there over TLS too", function()
+      local secure = support.launch { tls = true }
+      local context = http_tls.new_client_context()
+      context:getStore():add(secure.emulator.ca_file)
+      assert.equal(200, secure:http("GET", "/", { tls_context = context }).status)
+      assert.equal("snapshot", receive(open_live(secure.emulator.endpoint, secure.emulator, context)).type)
+      assert.has_error(function()
+        open_live(secure.emulator.endpoint:gsub("^https", "http"), secure.emulator, context)
+      end)
+      secure.stop()
     end)
 
     it("shows at first what there is, then what happens", function()

@@ -2,17 +2,7 @@
 --
 -- It serves the 25 REST operations and WebSocket clients, raw or JSON, with the service's status codes, error shapes
 -- and token checks, and delivers events to an event handler. All state is in memory and gone when it stops.
---
--- What it leaves out:
---
--- | left out                              | what happens instead                                                 |
--- |---------------------------------------|----------------------------------------------------------------------|
--- | message time to live                  | checked (0 to 300 seconds); what is kept for a reliable client is    |
--- |                                       | kept for as long as the client may come back                         |
--- | invocations, group streams and state  | answered with an error named `NotSupported`                          |
--- | protobuf sub-protocols                | 501 in the handshake, unless a JSON one is offered as well           |
--- | MQTT and Socket.IO clients            | 501 in the handshake; tokens for them are generated                  |
--- | Entra ID, metrics, quotas, HTTP/2     | tokens have to be signed with the access key; HTTP/1.1 only          |
+-- README.md is its guide, with what it leaves out.
 
 require "webpubsub.emulator.path"
 
@@ -76,7 +66,7 @@ local function announce(serving, key, host, write)
     write(("warning: everybody knows the default access key, and %s is not this machine only: "
       .. "give it a --key of your own"):format(host))
   end
-  write("listening on " .. serving.endpoint)
+  write("listening on " .. serving.endpoint .. (serving.is_open and ", on every address of this machine" or ""))
 end
 
 -- Reads standard input until it ends, which is when the process at its other end is gone.

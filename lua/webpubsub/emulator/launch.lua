@@ -58,7 +58,7 @@ end
 local function wait_until_listening(log_path)
   for _ = 1, START_SECONDS / POLL_SECONDS do
     local output = read_file(log_path)
-    local endpoint = output:match("\nlistening on (%S+)\n")
+    local endpoint = output:match("\nlistening on ([^%s,]+)[^\n]*\n")
     if endpoint then
       return endpoint
     elseif output:find("\nended with status") then

@@ -31,6 +31,9 @@ local DRAIN_SECONDS = 0.5 -- for clients to take leave when the server stops
 
 local CLOSE_GOING_AWAY = 1001
 
+-- Addresses that stand for all of this machine's, and the one with which it reaches itself.
+local ANY_ADDRESS = { ["0.0.0.0"] = "127.0.0.1", ["::"] = "::1" }
+
 local ADDRESS_IN_USE = cqueues_errno.strerror(cqueues_errno.EADDRINUSE)
 
 --- The hub of a name; hubs come into being when they are first named.
@@ -196,7 +199,9 @@ function server.listen(options)
   local _, _, port = http:localname()
   self.scheme = options.tls_context and "https" or "http"
   self.port = math.tointeger(tonumber(port))
-  local host = options.host:find(":", 1, true) and ("[%s]"):format(options.host) or options.host
+  local host = ANY_ADDRESS[options.host] or options.host
+  self.is_open = host ~= options.host -- to every address
+  host = host:find(":", 1, true) and ("[%s]"):format(host) or host
   self.endpoint = ("%s://%s:%d"):format(self.scheme, host, self.port)
   if options.event_handler then
     start_events(self, options)
