@@ -158,7 +158,7 @@ describe("emulator, who may use it:", function()
 
     it("cannot keep others out by opening connections and saying nothing", function()
       local silent = {}
-      for index = 1, 600 do
+      for index = 1, 560 do
         silent[index] = connect()
         assert(silent[index]:connect(5))
       end
@@ -174,7 +174,7 @@ describe("emulator, who may use it:", function()
     local http_websocket = require "http.websocket"
     local hub = server:hub("crowd")
     local open = {}
-    for _ = 1, 800 do
+    for _ = 1, 600 do
       controller:wrap(function()
         local token = auth.client_token(server.emulator.key, { audience = hub:audience() })
         local client = http_websocket.new_from_uri(hub:audience():gsub("^http", "ws") .. "?access_token=" .. token,
@@ -186,7 +186,7 @@ describe("emulator, who may use it:", function()
       end)
     end
     assert(controller:loop(30))
-    assert.equal(800, greeted)
+    assert.equal(600, greeted)
     for client in pairs(open) do client.socket:close() end
   end)
 

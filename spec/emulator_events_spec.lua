@@ -73,6 +73,7 @@ describe("emulator, event handlers:", function()
       local requests = handler:requests()
       assert.same({ "OPTIONS", "/events" }, { requests[1].method, requests[1].target })
       assert.equal("127.0.0.1:" .. server.emulator.port, requests[1].headers:get("WebHook-Request-Origin"))
+      assert.equal("1.0", requests[1].headers:get("ce-awpsversion")) -- or the vendor's middleware would not answer
       assert.equal("POST", requests[2].method)
     end)
 

@@ -18,6 +18,7 @@ local ANSWER_SECONDS = 30 -- for an event, from when it happened to the last byt
 local MAX_ANSWER_BYTES = 1024 * 1024
 local MAX_IN_FLIGHT = 128 -- the others wait for their turn
 local EVENT_ID_BYTES = 16
+local AWPS_VERSION = "1.0"
 
 local function hex(bytes)
   return (bytes:gsub(".", function(byte) return ("%02x"):format(byte:byte()) end))
@@ -115,6 +116,7 @@ end
 local function ask_for_permission(self, url, deadline)
   local fields = http_headers.new()
   fields:append("webhook-request-origin", self.origin)
+  fields:append("ce-awpsversion", AWPS_VERSION) -- the vendor's middleware ignores requests without it
   local answer, why = send(url, "OPTIONS", fields, nil, deadline)
   if not answer then
     return nil, why
@@ -180,7 +182,7 @@ local function fields_of(self, event)
     { "webhook-request-origin", self.origin },
     { "content-type", event.content_type },
     { "ce-specversion", "1.0" },
-    { "ce-awpsversion", "1.0" },
+    { "ce-awpsversion", AWPS_VERSION },
     { "ce-type", event.type },
     { "ce-source", ("/hubs/%s/client/%s"):format(event.hub, event.connection) },
     { "ce-id", hex(rand.bytes(EVENT_ID_BYTES)) },
