@@ -9,8 +9,11 @@ local steps = require "spec.support.steps"
 local wait = require "spec.support.wait"
 
 local auth = require "webpubsub.emulator.auth"
+local cqueues = require "cqueues"
 local hmac = require "openssl.hmac"
+local journal = require "webpubsub.emulator.journal"
 local json = require "webpubsub.emulator.json"
+local webhook = require "webpubsub.emulator.webhook"
 
 local reply = steps.reply
 local SECONDS = 5
@@ -369,5 +372,43 @@ describe("emulator, event handlers:", function()
     launch { default = NOTHING }
     server:connect { user = "grüße\r\nce-userId: admin" }
     assert.equal("gr%C3%BC%C3%9Fe%0D%0Ace-userId: admin", events(1)[1].headers:get("ce-userId"))
+  end)
+
+  it("waits for no answer for ever, and for no more at once than it can", function()
+    local controller, recorded = cqueues.new(), journal.new()
+    handler:script { ALLOWED, default = { steps.delay(30), NOTHING } }
+    local deliveries = 200
+    local hook = webhook.new { url = handler.origin, key = "k", origin = "here", journal = recorded,
+      answer_seconds = 0.5 }
+    local problems = {}
+    for index = 1, deliveries do
+      controller:wrap(function()
+        local answered, why = hook:deliver { type = "t", name = "n", hub = "h", connection = "c" .. index,
+          content_type = "text/plain", body = "x" }
+        assert.is_nil(answered)
+        problems[why] = (problems[why] or 0) + 1
+      end)
+    end
+    local started = cqueues.monotime()
+    assert(controller:loop(SECONDS))
+    assert.truthy(cqueues.monotime() - started < 2)
+    assert.equal(deliveries, recorded.serial)
+    assert.equal(0, hook.in_flight)
+    assert.truthy(handler:connections() <= 130)
+    assert.equal(deliveries - 128, problems["128 events before it have no answer yet"])
+  end)
+
+  it("keeps so many events of one client for a handler that is slow, and says what it dropped", function()
+    launch({ { steps.delay(1), NOTHING }, default = NOTHING }, { event_handler_events = { "joined" } })
+    local alice = server:connect()
+    for index = 1, 103 do
+      assert.equal(200, server:call("PUT", ("/groups/g%d/connections/%s"):format(index, alice.id)).status)
+    end
+    assert.equal(101, #events(101)) -- one was under way
+    local file = assert(io.open(server.emulator.log_path))
+    local log = file:read("*a")
+    file:close()
+    assert.truthy(log:find(("joined of %s was not delivered: 100 events of it wait for the event handler"):format(
+      alice.id), 1, true), log)
   end)
 end)

@@ -115,6 +115,12 @@ for (const [name, protocol] of [["reliable", undefined], ["plain", WebPubSubJson
   });
 }
 
+await check("tells a client what is left out, and keeps it", async (service, opened) => {
+  const alice = await connect(service, opened, { roles: ROLES });
+  await assert.rejects(alice.invokeEvent("e", "x", "text"), (error) => error.errorDetail.name === "NotSupported");
+  await alice.joinGroup("g");
+});
+
 await check("connects a client again whose connection was closed", async (service, opened) => {
   const alice = await connect(service, opened, { userId: "alice", roles: ROLES },
     { autoReconnect: true, reconnectRetryOptions: { retryDelayInMs: 50 } });

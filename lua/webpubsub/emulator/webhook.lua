@@ -14,7 +14,7 @@ Webhook.__index = Webhook
 
 local webhook = {}
 
-local ANSWER_SECONDS = 30 -- for an event, from when it happened to the last byte of its answer
+local ANSWER_SECONDS = 30
 local MAX_ANSWER_BYTES = 1024 * 1024
 local MAX_IN_FLIGHT = 128 -- the others wait for their turn
 local EVENT_ID_BYTES = 16
@@ -32,14 +32,21 @@ function webhook.is_valid(text)
     and pcall(http_request.new_from_uri, (text:gsub("{hub}", "hub")))
 end
 
----@param options { url: string, key: string, origin: string, journal: table }
---- `{hub}` in the url stands for the hub's name; `origin` is the host that events come from
+---@class EmulatorWebhookOptions
+---@field url string `{hub}` in it stands for the hub's name
+---@field key string the access key
+---@field origin string the host that events come from
+---@field journal table
+---@field answer_seconds number? from when an event happened to the last byte of its answer, default 30
+
+---@param options EmulatorWebhookOptions
 function webhook.new(options)
   return setmetatable({
     url = options.url,
     key = options.key,
     origin = options.origin:lower(),
     journal = options.journal,
+    answer_seconds = options.answer_seconds or ANSWER_SECONDS,
     allowed = {}, -- set of URLs whose handler allows the origin; as many as there are hubs
     validating = {}, -- set of URLs that are being asked
     validated = condition.new(),
@@ -154,7 +161,7 @@ function Webhook:introduce()
   if self.url:find("{hub}", 1, true) then
     return
   end
-  local allowed, why = validate(self, self.url, cqueues.monotime() + ANSWER_SECONDS)
+  local allowed, why = validate(self, self.url, cqueues.monotime() + self.answer_seconds)
   self.journal:note(allowed and ("the event handler %s allows %s"):format(self.url, self.origin)
     or ("the event handler %s will be asked again with the first event: %s"):format(self.url, why))
 end
@@ -219,7 +226,7 @@ end
 ---@return string|nil why
 function Webhook:deliver(event)
   local started = cqueues.monotime()
-  local deadline = started + ANSWER_SECONDS
+  local deadline = started + self.answer_seconds
   local url = url_for(self, event.hub)
   local answer, why
   if acquire(self, deadline) then
