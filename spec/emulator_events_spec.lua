@@ -368,6 +368,14 @@ describe("emulator, event handlers:", function()
     assert.same({ "azure.webpubsub.gp.left", '{"group":"g"}' }, { list[2].headers:get("ce-type"), list[2].body })
   end)
 
+  it("tells that a client connected before it tells of its groups", function()
+    launch({ default = NOTHING }, { event_handler_events = { "connected", "joined" } })
+    server:connect { groups = { "g" } }
+    local list = events(2)
+    assert.same({ "connected", "joined" },
+      { list[1].headers:get("ce-eventName"), list[2].headers:get("ce-eventName") })
+  end)
+
   it("delivers what a header cannot hold, escaped", function()
     launch { default = NOTHING }
     server:connect { user = "grüße\r\nce-userId: admin" }

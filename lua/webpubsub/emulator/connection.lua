@@ -113,14 +113,14 @@ function Connection:open(outlet, groups)
   self.outlet = outlet
   self.hub:add(self)
   record_opened(self)
+  if self.events then
+    self.events:connected(self)
+  end
   for _, group in ipairs(groups or {}) do
     self.hub:join(self, group)
   end
   if self.speaks_json then
     send(self, json_protocol.connected(self))
-  end
-  if self.events then
-    self.events:connected(self)
   end
 end
 
