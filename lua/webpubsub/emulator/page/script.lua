@@ -113,19 +113,31 @@ function hubCounts() {
   return counts;
 }
 
+const hubButtons = new Map();
+
+function makeHubButton(name) {
+  const button = element("button");
+  button.type = "button";
+  button.addEventListener("click", () => ((state.hub = name), refresh()));
+  hubButtons.set(name, button);
+  return button;
+}
+
 function showHubs() {
   const counts = hubCounts();
   if (state.hub && !counts.has(state.hub)) counts.set(state.hub, 0);
   const names = [...counts.keys()].sort();
-  const button = (name, text) => {
-    const made = element("button", "", text);
-    made.type = "button";
-    made.setAttribute("aria-pressed", String(state.hub === name));
-    made.addEventListener("click", () => ((state.hub = name), refresh()));
-    return made;
-  };
-  $("hubs").replaceChildren(button("", `all hubs · ${state.connections.size}`),
-    ...names.map((name) => button(name, `${name} · ${counts.get(name)}`)));
+  // A button stays the same while its numbers change: it may be under a finger.
+  const buttons = ["", ...names].map((name) => {
+    const button = hubButtons.get(name) || makeHubButton(name);
+    button.textContent = name ? `${name} · ${counts.get(name)}` : `all hubs · ${state.connections.size}`;
+    button.setAttribute("aria-pressed", String(state.hub === name));
+    return button;
+  });
+  if (buttons.some((button, index) => $("hubs").children[index] !== button)
+    || $("hubs").children.length !== buttons.length) {
+    $("hubs").replaceChildren(...buttons);
+  }
   const select = $("send-hub"), chosen = state.hub || select.value;
   if ([...select.options].map((option) => option.value).join() !== names.join()) {
     select.replaceChildren(...names.map((name) => new Option(name)));
