@@ -89,21 +89,15 @@ end
 describe("a program that the host starts", function()
   it("inherits none of our connections", function()
     prints("204\t204\t204\t204\n0\n", [[
-      -- The connections among its descriptors, by the numbers that the system has for them.
+      -- The sockets among its descriptors that are no pipes between threads, by the numbers the system has for them.
       local function inherited()
-        local list = io.popen("for f in /proc/self/fd/*; do readlink $f; done | sed -n 's/^socket:.\\([0-9]*\\).$/\\1/p'")
-        local numbers = list:read("*a")
+        local list = io.popen("for f in /proc/self/fd/*; do readlink $f; done")
+        local text, pipes, count = list:read("*a"), {}, 0
         list:close()
-        local connections, count = {}, 0
-        for _, name in ipairs({ "tcp", "tcp6" }) do
-          for line in io.lines("/proc/net/" .. name) do
-            local fields = {}
-            for field in line:gmatch("%S+") do fields[#fields + 1] = field end
-            local inode = fields[10]
-            connections[inode] = true
-          end
+        for line in io.lines("/proc/net/unix") do
+          for word in line:gmatch("%S+") do pipes[word] = true end
         end
-        for number in numbers:gmatch("%d+") do count = count + (connections[number] and 1 or 0) end
+        for number in text:gmatch("socket:%[(%d+)") do count = count + (pipes[number] and 0 or 1) end
         return count
       end
       local before = inherited() -- from those who run this

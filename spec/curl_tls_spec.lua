@@ -21,8 +21,9 @@ local function status_server(...)
   local listener = assert(socket.bind("127.0.0.1", 0))
   local _, port = listener:getsockname()
   listener:close()
-  local child = companion.start({ "sh", "-c", SCRIPT, "sh", "openssl", "s_server", "-www", "-accept", "127.0.0.1:" .. port, "-cert",
-    certs.valid.cert, "-key", certs.valid.key, ... }, { ready = "(ACCEPT)" })
+  local command = { "sh", "-c", SCRIPT, "sh", "openssl", "s_server", "-www", "-accept", "127.0.0.1:" .. port, "-cert",
+    certs.valid.cert, "-key", certs.valid.key, ... }
+  local child = companion.start(command, { ready = "(ACCEPT)" })
   return child, "https://127.0.0.1:" .. port
 end
 

@@ -129,6 +129,16 @@ bool wps_pool_drop_oldest(struct wps_pool *pool)
     return true;
 }
 
+bool wps_pools_relieve(struct wps_pool *pools)
+{
+    bool any = false;
+
+    for (struct wps_pool *pool = pools; pool; pool = pool->next)
+        while (wps_pool_drop_oldest(pool))
+            any = true;
+    return any;
+}
+
 /* ------------------------------------------------------------------ opening and closing */
 
 bool wps_pool_has_room(const struct wps_pool *pool)
