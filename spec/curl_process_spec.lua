@@ -131,7 +131,7 @@ describe("without descriptors", function()
       submit(of_plain)
       submit(of_secure)
       for _, result in ipairs(take(2)) do show(result[1], result[2], result[3], result[4]) end
-    ]], 60)
+    ]], 200)
     assert.are.same({ "", 0 }, { child.stderr, child.code })
     local count = 0
     for line in child.stdout:gmatch("[^\n]+") do
@@ -159,7 +159,7 @@ describe("without descriptors", function()
       exhaust(0)
       submit(of_other) -- in the thread
       print(take(1)[1][1])
-    ]], 80)
+    ]], 200)
   end)
 
   it("nothing is lost for later", function()
@@ -172,7 +172,7 @@ describe("without descriptors", function()
       for _ = 1, 5 do table.remove(held):close() end
       print((send(of_plain)))
       print((send(of_plain)))
-    ]], 60)
+    ]], 200)
   end)
 end)
 
