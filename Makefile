@@ -86,11 +86,11 @@ $(BUILD)/webpubsub/curl.so: $(CURL:csrc/%=$(BUILD)/obj/%.o)
 
 $(BUILD)/obj/lua/%.o: csrc/lua/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) -MMD -c -o $@ $<
+	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/obj/%.o: csrc/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -c -o $@ $<
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 -include $(wildcard $(BUILD)/obj/*/*.d)
 
@@ -101,7 +101,7 @@ BUILD_PACKAGES := gcc libc6-dev pkg-config libcurl4-openssl-dev libssl-dev \
 RUN_PACKAGES := $(if $(filter jit,$(LUA)),luajit2|luajit,lua$(LUA)) lua-cjson ca-certificates
 # the emulator, always on Lua 5.4
 EMULATOR_PACKAGES := lua5.4 lua-http lua-cqueues lua-luaossl lua-cjson lua-argparse
-TEST_PACKAGES := lua-busted lua-socket openssl tmux lua-readline lua-luv \
+TEST_PACKAGES := lua-busted lua-socket openssl tmux lua-readline lua-luv locales parallel \
                  $(if $(filter 5.1,$(ABI)),nginx-light libnginx-mod-http-lua procps)
 LINT_PACKAGES := lua-check clang-tidy
 

@@ -9,7 +9,8 @@ description = {
   license = "MIT",
 }
 supported_platforms = { "linux" }
--- lua-cjson is needed as well, and not named here: Debian's package is no rock, and LuaRocks would fetch another one.
+-- The library needs no other rock. The command line and the emulator need lua-cjson, which is not named here: Debian's
+-- package is no rock, and LuaRocks would fetch another one.
 dependencies = { "lua >= 5.1, < 5.5" }
 external_dependencies = {
   CRYPTO = { library = "crypto" },
@@ -20,10 +21,12 @@ build = {
   modules = {
     ["webpubsub.core"] = {
       sources = {
-        "csrc/core/bytes.c", "csrc/core/call.c", "csrc/core/endpoint.c", "csrc/core/headers.c", "csrc/core/http1.c",
-        "csrc/core/http1_request.c", "csrc/core/jwt.c", "csrc/core/operations.c", "csrc/core/options.c", "csrc/core/request.c",
-        "csrc/core/response.c", "csrc/lua/access.c", "csrc/lua/args.c", "csrc/lua/call.c", "csrc/lua/client.c",
-        "csrc/lua/core.c", "csrc/lua/http1.c", "csrc/lua/json.c", "csrc/lua/random.c", "csrc/lua/result.c",
+        "csrc/core/base64.c", "csrc/core/bytes.c", "csrc/core/call.c", "csrc/core/endpoint.c", "csrc/core/events.c",
+        "csrc/core/exchange.c", "csrc/core/headers.c", "csrc/core/http1.c", "csrc/core/http1_request.c",
+        "csrc/core/json.c", "csrc/core/json_number.c", "csrc/core/jwt.c", "csrc/core/operations.c",
+        "csrc/core/options.c", "csrc/core/request.c", "csrc/core/response.c", "csrc/lua/access.c", "csrc/lua/args.c",
+        "csrc/lua/call.c", "csrc/lua/client.c", "csrc/lua/core.c", "csrc/lua/decode.c", "csrc/lua/events.c",
+        "csrc/lua/http1.c", "csrc/lua/json.c", "csrc/lua/random.c", "csrc/lua/result.c", "csrc/lua/text.c",
       },
       defines = { "_POSIX_C_SOURCE=200809L" },
       incdirs = { "csrc" },
@@ -32,13 +35,12 @@ build = {
     },
     ["webpubsub.curl"] = {
       sources = {
-        "csrc/core/bytes.c", "csrc/core/exchange.c", "csrc/core/headers.c", "csrc/core/http1.c",
-        "csrc/core/http1_request.c", "csrc/curl/background.c", "csrc/curl/connection.c", "csrc/curl/handover.c",
-        "csrc/curl/library.c", "csrc/curl/loop.c", "csrc/curl/moves.c", "csrc/curl/opening.c", "csrc/curl/settings.c",
-        "csrc/curl/poller_epoll.c", "csrc/curl/poller_poll.c", "csrc/curl/pool.c", "csrc/curl/profile.c",
-        "csrc/curl/refusal.c", "csrc/curl/thread.c", "csrc/curl/timers.c", "csrc/curl/transfer.c", "csrc/curl/trust.c",
-        "csrc/lua/curl.c",
-        "csrc/lua/curl_thread.c",
+        "csrc/core/bytes.c", "csrc/core/headers.c", "csrc/core/http1.c", "csrc/core/http1_request.c",
+        "csrc/core/exchange.c", "csrc/curl/background.c", "csrc/curl/connection.c", "csrc/curl/handover.c",
+        "csrc/curl/library.c", "csrc/curl/loop.c", "csrc/curl/moves.c", "csrc/curl/opening.c",
+        "csrc/curl/poller_epoll.c", "csrc/curl/poller_poll.c", "csrc/curl/pool.c", "csrc/curl/profile.c", "csrc/curl/refusal.c",
+        "csrc/curl/settings.c", "csrc/curl/thread.c", "csrc/curl/timers.c", "csrc/curl/transfer.c",
+        "csrc/curl/trust.c", "csrc/lua/curl.c", "csrc/lua/curl_thread.c",
       },
       defines = { "_POSIX_C_SOURCE=200809L" },
       incdirs = { "csrc" },
@@ -67,6 +69,7 @@ build = {
     ["webpubsub.cli.repl.pretty"] = "lua/webpubsub/cli/repl/pretty.lua",
     ["webpubsub.cli.report"] = "lua/webpubsub/cli/report.lua",
     ["webpubsub.cli.settings"] = "lua/webpubsub/cli/settings.lua",
+    ["webpubsub.cli.state"] = "lua/webpubsub/cli/state.lua",
     ["webpubsub.cli.terminal"] = "lua/webpubsub/cli/terminal.lua",
     ["webpubsub.cli.webpubsub"] = "lua/webpubsub/cli/webpubsub.lua",
     ["webpubsub.cli.words"] = "lua/webpubsub/cli/words.lua",
@@ -98,11 +101,20 @@ build = {
     ["webpubsub.emulator.server"] = "lua/webpubsub/emulator/server.lua",
     ["webpubsub.emulator.tls"] = "lua/webpubsub/emulator/tls.lua",
     ["webpubsub.emulator.websocket"] = "lua/webpubsub/emulator/websocket.lua",
-    ["webpubsub.events"] = "lua/webpubsub/events.lua",
+    ["webpubsub.events"] = "lua/webpubsub/events/init.lua",
+    ["webpubsub.events.answer"] = "lua/webpubsub/events/answer.lua",
+    ["webpubsub.events.check"] = "lua/webpubsub/events/check.lua",
+    ["webpubsub.events.event"] = "lua/webpubsub/events/event.lua",
+    ["webpubsub.events.headers"] = "lua/webpubsub/events/headers.lua",
+    ["webpubsub.events.lua_http"] = "lua/webpubsub/events/lua_http.lua",
+    ["webpubsub.events.nginx"] = "lua/webpubsub/events/nginx.lua",
+    ["webpubsub.events.options"] = "lua/webpubsub/events/options.lua",
+    ["webpubsub.events.protected"] = "lua/webpubsub/events/protected.lua",
     ["webpubsub.fifo"] = "lua/webpubsub/fifo.lua",
     ["webpubsub.filter"] = "lua/webpubsub/filter.lua",
     ["webpubsub.help"] = "lua/webpubsub/help.lua",
     ["webpubsub.listing"] = "lua/webpubsub/listing.lua",
+    ["webpubsub.log"] = "lua/webpubsub/log.lua",
     ["webpubsub.loops"] = "lua/webpubsub/loops.lua",
     ["webpubsub.operations"] = "lua/webpubsub/operations.lua",
     ["webpubsub.phases"] = "lua/webpubsub/phases.lua",
@@ -112,6 +124,7 @@ build = {
     ["webpubsub.scheduler"] = "lua/webpubsub/scheduler.lua",
     ["webpubsub.shard"] = "lua/webpubsub/shard.lua",
     ["webpubsub.task"] = "lua/webpubsub/task.lua",
+    ["webpubsub.text_errors"] = "lua/webpubsub/text_errors.lua",
     ["webpubsub.timers"] = "lua/webpubsub/timers.lua",
     ["webpubsub.transport.curl"] = "lua/webpubsub/transport/curl.lua",
     ["webpubsub.transport.custom"] = "lua/webpubsub/transport/custom.lua",

@@ -239,6 +239,174 @@ describe("the parts of a list", function()
   end)
 end)
 
+describe("a run with --state", function()
+  local path
+
+  before_each(function() path = os.tmpname() end) -- a file of nothing is as good as none
+  after_each(function() os.remove(path) end)
+
+  local function close(text, ...)
+    server:reset()
+    server:script({ default = steps.reply({ status = 204 }) })
+    return run_on_file(text, "--state", path, ...)
+  end
+
+  local function assert_refused(why, ...)
+    local result = close(...)
+    assert.are.same({ 2, "" }, { result.code, result.stdout })
+    assert.is_truthy(result.stderr:find(why, 1, true), result.stderr)
+    assert.are.same({}, users())
+  end
+
+  it("goes on where the one before it ended, and does nothing when all is done", function()
+    server:script({ steps.reply({ status = 204 }), steps.reply({ status = 204 }), steps.reply({ status = 403 }),
+      default = steps.reply({ status = 204 }) })
+    local first = run_on_file("a\n\nb\nc\nd\ne\n", "--state", path, "--concurrency", "1", "--stop-on-error")
+    assert.are.equal(4, first.code)
+    assert.is_truthy(first.stderr:find("\nstopped; to go on with the rest, repeat it\n", 1, true), first.stderr)
+    assert.are.equal(0, close("a\nb\r\nc\nd\ne\n").code) -- the same names
+    assert.are.same({ "d", "e" }, users())
+    assert.are.equal(0, close("a\nb\nc\nd\ne\n").code)
+    assert.are.same({}, users())
+    assert.are.equal(0, close("a\nb\nc\nd\ne\nf\n").code) -- has grown
+    assert.are.same({ "f" }, users())
+  end)
+
+  it("does again what was on its way, and not what was done behind it", function()
+    local names = {}
+    for index = 1, 100 do names[index] = ("user%03d"):format(index) end
+    local text = table.concat(names, "\n")
+    server:script({ steps.silence(), default = steps.reply({ status = 204 }) })
+    local first = run_on_file(text, "--state", path, "--concurrency", "4", "--attempt-timeout", "5", "--timeout", "5",
+      "--stop-on-error")
+    assert.are.equal(3, first.code)
+    -- As if it had been killed before the first was over.
+    local head = "webpubsub run: close-user-connections --users-from\n"
+    local file = assert(io.open(path, "r+b"))
+    local counts = file:read("*a"):sub(#head + 1):match("^%d+ %d+")
+    file:seek("set", 0)
+    file:write(head, counts, " 001\n", ("%016d\n"):format(1))
+    file:close()
+    assert.are.equal(0, close(text).code)
+    assert.are.same({ "user001" }, users())
+  end)
+
+  it("leaves nobody out when it is killed", function()
+    local names = {}
+    for index = 1, 300 do names[index] = "user" .. index end
+    local text = table.concat(names, "\n")
+    server:script({ default = { steps.delay(0.01), steps.reply({ status = 204 }) } })
+    local argv = program.argv(words_for("--users-from", file_of(text), "--state", path, "--concurrency", "4"))
+    local pipe = io.popen("env " .. shell.quote("LUA_PATH=" .. package.path) .. " " .. shell.quote("LUA_CPATH="
+      .. package.cpath) .. " " .. shell.join(argv) .. " >/dev/null & echo $!")
+    local pid = pipe:read("*l")
+    wait.until_true(function() return #server:requests() > 40 end, ARRIVAL_SECONDS, "requests")
+    process.run({ "kill", "-9", pid })
+    pipe:close()
+    local before, seen = users(), {}
+    assert.is_true(#before < 300)
+    local result = close(text)
+    assert.are.equal(0, result.code)
+    local after = users()
+    for _, list in ipairs({ before, after }) do
+      for _, user in ipairs(list) do seen[user] = true end
+    end
+    for _, name in ipairs(names) do assert.is_true(seen[name], name) end
+    assert.is_true(#before + #after <= 300 + 4, #before .. " and " .. #after) -- what was on its way
+  end)
+
+  it("is refused with another list, another run, and what is no such file", function()
+    assert.are.equal(0, close("a\nb\n").code)
+    assert_refused("the list is not the one that " .. path .. " is about: its first 2 names have changed", "b\na\nc\n")
+    assert_refused("the list is not the one that ", "a\n")
+    assert_refused(path .. " is of another run: close-user-connections --users-from, not close-user-connections "
+      .. "--users-from --shard 1/2", "a\nb\n", "--shard", "1/2")
+    assert_refused("--skip and --state cannot be used together", "a\nb\n", "--skip", "1")
+    local kept = assert(io.open(path, "rb"))
+    local text = kept:read("*a")
+    kept:close()
+    local head = text:find("\n", 1, true)
+    for _, cut in ipairs({ head, head + 20 }) do
+      local file = io.open(path, "wb")
+      file:write(text:sub(1, cut))
+      file:close()
+      assert_refused(path .. " is not complete", "a\nb\n")
+    end
+    local file = io.open(path, "wb")
+    file:write("my diary")
+    file:close()
+    assert_refused(path .. " is not a file of --state", "a\nb\n")
+    local result = run_on_file("a\n", "--state", "/")
+    assert.are.same({ 2, "", "webpubsub: /: Is a directory\n" }, { result.code, result.stdout, result.stderr })
+  end)
+
+  it("is told where the file cannot be written any more", function()
+    local state = require("webpubsub.cli.state")
+    local kept = assert(state.open(path, "a run"))
+    kept.file:close()
+    kept.file = io.open(path, "rb")
+    assert.are.equal(path .. ": Bad file descriptor", kept:begin("a"))
+    assert.are.equal(path .. ": Bad file descriptor", kept:finish(1))
+    kept.file:close()
+  end)
+end)
+
+describe("parts run side by side", function()
+  local has_parallel = process.run({ "sh", "-c", "command -v parallel" }).code == 0
+  local COUNT = 200
+
+  -- As the README has it.
+  local function run_parts(directory, list, timeout)
+    local words = { "parallel", "--will-cite" }
+    if timeout then
+      words[#words + 1] = "--timeout"
+      words[#words + 1] = timeout
+    end
+    for _, word in ipairs(program.argv(words_for("--users-from", list, "--shard", "{}/4", "--state", "{}.state",
+      "--concurrency", "4"))) do words[#words + 1] = word end
+    local stdin = "1\n2\n3\n4\n"
+    return process.run(words, { env = program.environment(), directory = directory, stdin = stdin, timeout = 30 })
+  end
+
+  local function missing_of(names)
+    local seen, missing, twice = {}, 0, 0
+    for _, user in ipairs(users()) do
+      twice = twice + (seen[user] and 1 or 0)
+      seen[user] = true
+    end
+    for _, name in ipairs(names) do missing = missing + (seen[name] and 0 or 1) end
+    return missing, twice
+  end
+
+  it("by GNU parallel leave nobody out, and do nobody twice, also when they are killed and run again", function()
+    if not has_parallel then
+      pending("GNU parallel is missing (apt-get install parallel)")
+      return
+    end
+    local names = {}
+    for index = 1, COUNT do names[index] = "user" .. index end
+    local list = file_of(table.concat(names, "\n"))
+    local directory = process.run({ "mktemp", "-d" }).stdout:gsub("\n", "")
+    finally(function() process.run({ "rm", "-rf", directory }) end)
+    local answers = { default = steps.silence() }
+    for index = 1, COUNT / 3 do answers[index] = steps.reply({ status = 204 }) end
+    server:script(answers)
+    assert.are_not.equal(0, run_parts(directory, list, "2").code) -- killed on their way
+    local missing = missing_of(names)
+    assert.is_true(missing > 0 and missing < COUNT, missing)
+    server:script({ default = steps.reply({ status = 204 }) })
+    local result = run_parts(directory, list)
+    assert.are.same({ 0, "" }, { result.code, result.stderr })
+    local twice
+    missing, twice = missing_of(names)
+    assert.are.equal(0, missing)
+    assert.is_true(twice <= 4 * 4, twice) -- what was on its way
+    local done = #server:requests()
+    assert.are.equal(0, run_parts(directory, list).code)
+    assert.are.equal(done, #server:requests())
+  end)
+end)
+
 it("every list has its option in the help, and the help says what is left out of a line", function()
   for _, operation in ipairs(core.operations()) do
     local help = program.run({ "help", (operation.name:gsub("_", "-")) }).stdout

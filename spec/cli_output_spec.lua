@@ -158,6 +158,13 @@ describe("what is printed", function()
       program.run(words_of("list-connections-in-group", "g")).stdout)
   end)
 
+  it("is one line for one thing that is wrong, whatever is typed", function()
+    for _, words in ipairs({ { "help", "a\nb" }, { "close-user-connections", "--users-from", "/a\nb" } }) do
+      local result = program.run(words_of((table.unpack or unpack)(words))) -- luacheck: ignore 113 143
+      assert.is_truthy(result.stderr:find("^webpubsub: [^\n]*a\\x0ab[^\n]*\n$"), result.stderr)
+    end
+  end)
+
   it("is harmless in what is wrong with the command line", function()
     for _, words in ipairs({ { EVIL }, { "close-user-connections", "--" .. EVIL }, { "help", EVIL },
       { "send-to-all", "a", "--header", EVIL }, { "close-user-connections", "--users-from", EVIL } }) do

@@ -378,6 +378,15 @@ describe("the service to call", function()
     end
   end)
 
+  it("can be told by an environment that was filled from files", function()
+    assert.are.equal("closed: 204 No Content\n", outcome("close-all-connections",
+      { WebPubSubConnectionString = emulator.connection_string .. "\r\n", WebPubSubHub = "chat\n" }))
+    assert.are.equal("closed: 204 No Content\n", outcome(("--endpoint %s close-all-connections")
+      :format(emulator.endpoint), { WebPubSubConnectionString = "", WebPubSubKey = KEY .. "\n" }))
+    assert.are.equal("webpubsub: there is no hub: give --hub, or set WebPubSubHub in the environment",
+      outcome("close-all-connections", { WebPubSubHub = "" }))
+  end)
+
   it("is named by where it was told, when something is wrong with it", function()
     assert.is_truthy(outcome("close-all-connections", { WebPubSubConnectionString = "Endpoint=https://x" })
       :find("WebPubSubConnectionString has no AccessKey", 1, true))

@@ -45,7 +45,9 @@ end)
 describe("the annotations", function()
   it("know every option wherever it may stand, and no others", function()
     local classes = { new = "Options", context = "Context", retry = "Retry", client_access_url = "AccessArguments",
-      each = "EachOptions" }
+      each = "EachOptions", ["events.new"] = "events%.Options", connect = "events%.ConnectAnswer",
+      user_event = "events%.UserAnswer", mqtt = "events%.MqttAnswer", rejection = "events%.MqttRejection",
+      property = "events%.MqttUserProperty" }
     for place, class in pairs(classes) do assert.are.same(accepted(place), annotated(class)) end
   end)
 

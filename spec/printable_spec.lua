@@ -1,36 +1,48 @@
--- Text from outside as it may be shown in a terminal or a log line.
+-- What comes from outside commands no terminal, hides nothing and breaks no line.
 
 local printable = require("webpubsub.printable")
 
-describe("what is shown of a text", function()
-  -- text, what is shown
-  local texts = {
-    { "", "" },
-    { "plain text, 100 % ~", "plain text, 100 % ~" },
-    { "caf\195\169 \230\188\162 \240\159\152\128", "caf\195\169 \230\188\162 \240\159\152\128" },
-    { "a\27[2J\n\t\0\127", "a\\x1b[2J\\x0a\\x09\\x00\\x7f" },
-    { "a\\x1b", "a\\x1b" },
-    { "\194\128\194\155\194\159\194\160", "\\u{80}\\u{9b}\\u{9f}\194\160" }, -- C1, and what follows them
-    { "\226\128\142\226\128\143\216\156", "\\u{200e}\\u{200f}\\u{61c}" },
-    { "\226\128\170\226\128\174\226\129\166\226\129\169", "\\u{202a}\\u{202e}\\u{2066}\\u{2069}" },
-    { "\226\128\168\226\128\169", "\\u{2028}\\u{2029}" },
-    { "\128\255\195(", "\\x80\\xff\\xc3(" },
-    { "\192\175\224\128\175\240\128\128\175", "\\xc0\\xaf\\xe0\\x80\\xaf\\xf0\\x80\\x80\\xaf" }, -- overlong
-    { "\237\160\128\244\144\128\128", "\\xed\\xa0\\x80\\xf4\\x90\\x80\\x80" }, -- a surrogate; past the last character
-    { "\226\130", "\\xe2\\x82" },
+describe("printable text", function()
+  it("is as it was where everything in it can be seen", function()
+    for _, text in ipairs({ "", "plain", "zoë 😀 日本", "\\x1b is text", ("x"):rep(5000) }) do
+      assert.are.equal(text, printable(text))
+    end
+  end)
+
+  local shown = {
+    ["\0"] = "\\x00", ["\27[31m"] = "\\x1b[31m", ["a\nb\r\tc"] = "a\\x0ab\\x0d\\x09c", ["\127"] = "\\x7f",
+    ["\194\128"] = "\\u{80}", ["\194\133"] = "\\u{85}", ["\194\159"] = "\\u{9f}", ["\194\160"] = "\194\160",
+    ["\216\156"] = "\\u{61c}", ["\226\128\142\226\128\143"] = "\\u{200e}\\u{200f}",
+    ["\226\128\168\226\128\169"] = "\\u{2028}\\u{2029}", ["x\226\128\174y"] = "x\\u{202e}y",
+    ["\226\128\170\226\128\173"] = "\\u{202a}\\u{202d}", ["\226\129\166\226\129\169"] = "\\u{2066}\\u{2069}",
+    ["\226\128\175\226\129\165"] = "\226\128\175\226\129\165",
+    ["\128"] = "\\x80", ["\255\254"] = "\\xff\\xfe", ["caf\233"] = "caf\\xe9", ["\195"] = "\\xc3",
+    ["\226\130"] = "\\xe2\\x82", ["\192\175"] = "\\xc0\\xaf", ["\224\128\175"] = "\\xe0\\x80\\xaf",
+    ["\237\160\128"] = "\\xed\\xa0\\x80", ["\244\144\128\128"] = "\\xf4\\x90\\x80\\x80", ["\195\40"] = "\\xc3(",
+    ["\240\159\152\128"] = "😀", ["\238\128\128"] = "\238\128\128",
   }
-  for index, case in ipairs(texts) do
-    it("is the same or has escapes, text " .. index, function()
-      assert.are.equal(case[2], printable(case[1]))
-    end)
+  for text, expected in pairs(shown) do
+    it("shows " .. expected, function() assert.are.equal(expected, printable(text)) end)
   end
 
-  it("is as long as wished, and never has half a character or escape at its end", function()
-    assert.are.equal("abc", printable("abc", 3))
+  it("shows every byte and every code point of two bytes so that it is printable again", function()
+    for first = 0, 255 do
+      for second = 0, 255 do
+        local text = printable(string.char(first, second))
+        assert.is_nil(text:find("[%z\1-\31\127]"))
+        assert.are.equal(text, printable(text))
+      end
+    end
+  end)
+
+  it("is cut on a character's border, and within no escape", function()
     assert.are.equal("abc...", printable("abcd", 3))
-    assert.are.equal("\230\188\162...", printable("\230\188\162\230\188\162", 5))
+    assert.are.equal("abcd", printable("abcd", 4))
+    assert.are.equal("é...", printable("éé", 3))
+    assert.are.equal("éé", printable("éé", 4))
     assert.are.equal("a...", printable("a\27b", 4))
     assert.are.equal("a\\x1b...", printable("a\27b", 5))
-    assert.are.equal(503, #printable(("\27"):rep(1e5), 500))
+    assert.are.equal("...", printable("x", 0))
+    assert.are.equal("", printable("", 0))
   end)
 end)

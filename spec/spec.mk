@@ -14,11 +14,20 @@ BUSTED = busted --lua=$(shell command -v $(LUA_BIN)) --output=$(OUTPUT) $(SPECS)
 OUTPUT ?= utfTerminal
 SPECS ?= spec
 
+# Parts of the core as the specs call them.
+NATIVE_SO := $(BUILD)/spec_native.so
+.PHONY: build-tested
+build-tested: build $(NATIVE_SO)
+
+$(NATIVE_SO): spec/native/native.c $(patsubst %,$(BUILD)/obj/core/%.o,json json_number bytes)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) $(SHARED) $(LDFLAGS) -o $@ $^ -lcrypto
+
 # Packages come first, and may bring the very Lua that the next make looks for.
 test-one: deps-test
 	@$(MAKE) --no-print-directory run-specs LUA=$(LUA)
 .PHONY: run-specs
-run-specs: build
+run-specs: build-tested
 	$(ENVIRONMENT) $(BUSTED)
 
 # What follows runs the interpreter as it is and leaves out the specs in which no C of ours runs: of the emulator, whose
@@ -31,7 +40,7 @@ CHECKED_BUSTED = $(LUA_BIN) spec/support/busted.lua --output=$(OUTPUT) $(CHECKED
 ASAN_FLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 ASAN_FILE := $(CURDIR)/$(BUILD)/asan
 test-asan: deps-test
-	@$(MAKE) --no-print-directory build FLAVOUR=asan HARDENING= CFLAGS="$(ASAN_FLAGS)"
+	@$(MAKE) --no-print-directory build-tested FLAVOUR=asan HARDENING= CFLAGS="$(ASAN_FLAGS)"
 	@$(MAKE) --no-print-directory run-asan FLAVOUR=asan
 run-asan:
 	@rm -f $(ASAN_FILE).*
@@ -47,7 +56,7 @@ test-poll: deps-test
 VALGRIND := valgrind --quiet --error-exitcode=9 --leak-check=full --show-leak-kinds=definite --trace-children=no
 test-valgrind: deps-test
 	@sh .ci/deps valgrind
-	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory build-tested
 	$(ENVIRONMENT) $(VALGRIND) $(CHECKED_BUSTED)
 
 RAW_CALLS := build/bench/raw_calls
@@ -81,13 +90,15 @@ $(STRESS_HOSTS): $(wildcard csrc/*/*.[ch]) spec/stress/host.c
 	$(CC) -std=c99 $(WARNINGS) $(BASE) -O1 -g $(SANITIZER) $(shell pkg-config --cflags lua5.4) -o $@ \
 	    $(filter %.c,$^) -llua5.4 -lcurl -lssl -lcrypto -lpthread -ldl
 
-# Random responses against the HTTP/1.1 codec, under ASan and UBSan.
-HTTP1_FUZZ := build/fuzz/http1_fuzz
+# Random responses against the HTTP/1.1 codec, and documents against the reader of JSON, under ASan and UBSan.
+FUZZERS := build/fuzz/http1_fuzz build/fuzz/json_fuzz
 FUZZ_SECONDS ?= 10
-fuzz: deps-build $(HTTP1_FUZZ)
-	$(HTTP1_FUZZ) $(FUZZ_SECONDS)
+fuzz: deps-build $(FUZZERS)
+	for fuzzer in $(FUZZERS); do $$fuzzer $(FUZZ_SECONDS) || exit 1; done
 
-$(HTTP1_FUZZ): spec/fuzz/http1_fuzz.c csrc/core/http1.c csrc/core/http1_request.c csrc/core/headers.c csrc/core/bytes.c $(wildcard csrc/core/*.h)
+build/fuzz/http1_fuzz: $(patsubst %,csrc/core/%.c,http1 http1_request headers bytes)
+build/fuzz/json_fuzz: $(patsubst %,csrc/core/%.c,json json_number bytes)
+build/fuzz/%: spec/fuzz/%.c $(wildcard csrc/core/*.h)
 	@mkdir -p $(@D)
 	$(CC) -std=c99 $(WARNINGS) $(BASE) $(ASAN_FLAGS) -o $@ $(filter %.c,$^)
 

@@ -14,7 +14,7 @@
 #include <string.h>
 
 const struct wps_limits wps_default_limits = {
-    .url_bytes = 12 * 1024, /* documented for Azure SignalR, with 16 KiB of headers */
+    .url_bytes = 12288, /* documented for Azure SignalR, with 16384 bytes of headers */
     .timeout = 60,
     .attempt_timeout = 15,
     /* the vendor's .NET client: 3 retries after 0.8, 1.6 and 3.2 s, 20 % more or less, of these statuses */
@@ -209,6 +209,9 @@ enum wps_step wps_call_response(struct wps_call *call, double now, double wall, 
     bool is_error = verdict == WPS_VERDICT_DEFAULT ? is_failure(call->request.operation, status, headers)
                                                    : verdict != WPS_VERDICT_SUCCESS;
 
+    if (headers.length && memchr(headers.data, '\0', headers.length)) /* whichever transport let it pass */
+        return wps_call_failure(call, now, random, WPS_PROTOCOL, "malformed", "a header of the response has a NUL byte",
+                                false);
     memset(&call->error, 0, sizeof call->error);
     call->retryable = false;
     if (!is_error)
@@ -218,6 +221,11 @@ enum wps_step wps_call_response(struct wps_call *call, double now, double wall, 
     if (!call->challenged && wps_claims_challenge(status, headers, &call->claims)) {
         call->challenged = true;
         return next_attempt(call, now);
+    }
+    if (call->claims.failed) {
+        memset(&call->error, 0, sizeof call->error);
+        wps_buffer_check(&call->claims, &call->error, "claims");
+        return done(call, now);
     }
     call->retryable = verdict == WPS_VERDICT_RETRY || status_is_retryable(&call->limits.retry, status);
     return retry_or_give_up(call, now, random);

@@ -25,10 +25,14 @@ struct wps_endpoint {
 enum wps_kind wps_base_parse(struct wps_base *base, struct wps_slice text, int port, const char *what,
                              struct wps_error *error);
 void wps_base_free(struct wps_base *base);
+/* Is the host of scheme://[user:password@]host[:port] this machine by its very name? */
+bool wps_proxy_is_loopback(struct wps_slice url);
 /* Length of "https://host[:port]" in an absolute URL; 0 where it has no path after that. */
 size_t wps_origin_length(struct wps_slice url);
 /* Has it a dot segment ("." or ".."), as it is or decoded once or twice, which something on the way could fold away? */
 bool wps_path_has_dots(struct wps_slice path);
+/* Is nothing left of it, as it is or decoded, once slashes are merged? Then a path ends before it. */
+bool wps_segment_is_hollow(struct wps_slice segment);
 
 struct wps_connection_string {
     struct wps_slice endpoint; /* these point into the text that was parsed */
@@ -50,21 +54,21 @@ enum wps_kind wps_hub_check(struct wps_slice hub, struct wps_error *error);
 enum wps_type {
     WPS_ID,      /* names a user or connection: not empty; in a path without dot segments and control bytes */
     WPS_GROUP,   /* 1-1024 characters, not all white space; in a path an id's rules apply as well */
-    WPS_TEXT,    /* any UTF-8 */
-    WPS_INTEGER, /* within minimum..maximum */
+    WPS_TEXT,    /* any UTF-8; in a path an id's rules apply */
+    WPS_INTEGER, /* within minimum..maximum; in a query */
     WPS_CHOICE,  /* one of `choices` */
-    WPS_LIST,    /* texts, none of them empty */
-    WPS_GROUPS,  /* names of groups */
-    WPS_CONTENT, /* the message itself, bytes */
-    WPS_JSON,    /* the message as a value that the bindings encode */
+    WPS_LIST,    /* texts, none of them empty; not in a path */
+    WPS_GROUPS,  /* names of groups; not in a path */
+    WPS_CONTENT, /* the message itself, bytes; with WPS_JSON and WPS_MEDIA after it, and no other member in the body */
+    WPS_JSON,    /* the message as a value that the bindings encode: wps_request_json() */
     WPS_MEDIA    /* the content's type: a short name of ours, or the MIME type itself */
 };
 
 enum wps_place { WPS_IN_PATH, WPS_IN_QUERY, WPS_IN_BODY };
 
 struct wps_parameter {
-    const char *name; /* what a Lua program writes */
-    const char *wire; /* what the service reads; in a path the name in braces */
+    const char *name; /* what a Lua program writes; stands in braces in a path */
+    const char *wire; /* what the service reads in a query or a body; "" for what is the body */
     enum wps_type type;
     enum wps_place place;
     bool required;
@@ -82,6 +86,7 @@ enum wps_result {
 
 enum { WPS_MAX_PARAMETERS = 8 };
 
+/* spec/operations_table_spec.lua refuses a row that the rest of the core does not carry out. */
 struct wps_operation {
     const char *name;
     const char *method;
@@ -102,8 +107,7 @@ const char *wps_type_name(enum wps_type type);
 
 /* ------------------------------------------------------------------ jwt */
 
-void wps_json_string(struct wps_buffer *buffer, struct wps_slice text);
-void wps_base64url(struct wps_buffer *buffer, const void *data, size_t length);
+enum { WPS_HMAC_LENGTH = 32 };
 
 /* An HMAC-SHA256 keyed once and used many times (OpenSSL's EVP_MAC). */
 struct wps_signer {
@@ -113,6 +117,8 @@ struct wps_signer {
 enum wps_kind wps_signer_set(struct wps_signer *signer, struct wps_slice key, struct wps_error *error);
 bool wps_signer_ready(const struct wps_signer *signer);
 void wps_signer_free(struct wps_signer *signer);
+/* The HMAC of a text; false: there is no key, or OpenSSL fails. Its error queue is left as it was. */
+bool wps_signer_sum(struct wps_signer *signer, struct wps_slice text, unsigned char hmac[WPS_HMAC_LENGTH]);
 /* Appends the compact HS256 token over a claims object that is JSON already. */
 enum wps_kind wps_jwt_sign(struct wps_signer *signer, struct wps_slice claims, struct wps_buffer *token,
                            struct wps_error *error);
@@ -148,6 +154,9 @@ void wps_request_begin(struct wps_request *request, const struct wps_operation *
 /* Values come in the order of operation->parameters; a list's come one by one, `item` counting from 1 (0: no list). */
 enum wps_kind wps_request_text(struct wps_request *request, int parameter, int item, struct wps_slice value,
                                struct wps_error *error);
+/* The body, for the caller to write the JSON of a WPS_JSON parameter to; NULL, with the error told, where there is one
+ * already. */
+struct wps_buffer *wps_request_json(struct wps_request *request, int parameter, struct wps_error *error);
 enum wps_kind wps_request_integer(struct wps_request *request, int parameter, int64_t value, struct wps_error *error);
 enum wps_kind wps_request_finish(struct wps_request *request, const struct wps_endpoint *endpoint,
                                  struct wps_slice hub, struct wps_error *error);
@@ -179,9 +188,12 @@ double wps_retry_after(struct wps_slice headers, double wall);
 /* The code of an error whose body has none: x-ms-error-code, the error of WWW-Authenticate, the status text. It
  * points into `headers`, to static text, or to `room`. */
 struct wps_slice wps_fallback_code(int status, struct wps_slice headers, char *room, size_t size);
+/* Writes why a body cannot be read: an encoding, charset or type that was not asked for, else the reader's problem. */
+void wps_body_complaint(struct wps_slice headers, const char *problem, char *text, size_t size);
 /* A parameter of the WWW-Authenticate header, such as "error"; absent where it has none. */
 struct wps_slice wps_challenge(struct wps_slice headers, const char *parameter);
-/* 401 with error="insufficient_claims": the decoded claims the next token must carry. False: no such challenge. */
+/* 401 with error="insufficient_claims": the decoded claims the next token must carry. False: no such challenge, or no
+ * memory for it, as `claims` then says. */
 bool wps_claims_challenge(int status, struct wps_slice headers, struct wps_buffer *claims);
 void wps_response_free(struct wps_response *response);
 

@@ -1,4 +1,5 @@
 /* lua/access.c - tokens with which WebSocket clients connect, signed here where the client has a key. */
+#include "core/json.h"
 #include "lua/bindings.h"
 
 #include <string.h>

@@ -47,7 +47,13 @@ void wpsL_check(lua_State *L, enum wps_kind failed, const struct wps_error *erro
 
 bool wpsL_is_null(lua_State *L, int index)
 {
-    return lua_isnoneornil(L, index) || (lua_islightuserdata(L, index) && lua_touserdata(L, index) == NULL);
+    switch (lua_type(L, index)) {
+    case LUA_TNONE:
+    case LUA_TNIL: return true;
+    case LUA_TLIGHTUSERDATA: return lua_touserdata(L, index) == NULL; /* of lua-cjson or NGINX */
+    case LUA_TUSERDATA: return wpsL_is_marker(L, index, WPS_NULL);
+    default: return false;
+    }
 }
 
 bool wpsL_push_field(lua_State *L, int index, const char *name)
@@ -150,7 +156,9 @@ static enum wps_kind check_value(lua_State *L, const struct wps_option *option, 
             return wps_fail(error, WPS_ARGUMENT, name, "invalid", "%s must be from %.14g to %.14g%s%s; it is %g", name,
                             option->minimum, option->maximum, blank, unit, number);
         if (option->types & WPS_OPTION_WHOLE && number != floor(number))
-            return wps_fail(error, WPS_ARGUMENT, name, "invalid", "%s must be a whole number; it is %g", name, number);
+            return wps_fail(error, WPS_ARGUMENT, name, "invalid",
+                            "%s must be a whole number from %.14g to %.14g%s%s; it is %g", name, option->minimum,
+                            option->maximum, blank, unit, number);
     }
     if (text.data && option->types & WPS_OPTION_FILLED && (!text.length || memchr(text.data, '\0', text.length)))
         return wps_fail(error, WPS_ARGUMENT, name, text.length ? "invalid" : "empty", "%s must not %s", name,

@@ -7,6 +7,7 @@
 #include "lua/class.h"
 #include "lua/compat.h"
 #include "core/headers.h"
+#include "core/json.h"
 #include "core/options.h"
 #include "core/service.h"
 
@@ -18,6 +19,8 @@
 #define WPS_RESPONSE "webpubsub.response"
 #define WPS_ERROR "webpubsub.error"
 #define WPS_HEADERS "webpubsub.headers"
+#define WPS_NULL "webpubsub.null"
+#define WPS_EMPTY_ARRAY "webpubsub.empty_array"
 
 /* ------------------------------------------------------------------ lua/random.c */
 
@@ -30,6 +33,7 @@ struct wps_random {
     unsigned char bytes[512];
 };
 
+bool wps_random_fetch(void *out, size_t length); /* as the next one, from OpenSSL itself */
 bool wps_random_take(struct wps_random *random, void *out, size_t length); /* false: OpenSSL has none */
 /* A random UUID (RFC 9562, version 4) and a NUL. */
 bool wps_random_uuid(struct wps_random *random, char text[WPS_UUID_LENGTH + 1]);
@@ -56,9 +60,9 @@ void wpsL_check(lua_State *L, enum wps_kind failed, const struct wps_error *erro
  * and ranges; errors call the table `what`. */
 void wpsL_check_options(lua_State *L, int index, const struct wps_option *options, unsigned where, const char *what,
                         const char *operation);
-/* Pushes table[name]; false, and nothing pushed, where it is nil or a null of lua-cjson or NGINX. Raw. */
+/* Pushes table[name]; false, and nothing pushed, where it is nil or a null. Raw. */
 bool wpsL_push_field(lua_State *L, int index, const char *name);
-bool wpsL_is_null(lua_State *L, int index);
+bool wpsL_is_null(lua_State *L, int index); /* nothing, nil, or the null of lua-cjson, NGINX or this library */
 /* The string at `index`, which its owner keeps alive. */
 struct wps_slice wpsL_to_slice(lua_State *L, int index);
 struct wps_slice wpsL_string_field(lua_State *L, int index, const char *name); /* absent: no such field */
@@ -76,11 +80,27 @@ void wpsL_check_user_header(lua_State *L, struct wps_slice name, struct wps_slic
 
 /* ------------------------------------------------------------------ lua/json.c */
 
-/* Pushes the JSON value in `text`; false, and nothing pushed, where there is none. */
-bool wpsL_push_json(lua_State *L, struct wps_slice text);
-/* Pushes the text of the value at `index` and returns it; absent, with the error told, where it cannot be JSON. */
-struct wps_slice wpsL_encode_json(lua_State *L, int index, struct wps_error *error);
-void wpsL_register_json(lua_State *L);
+/* Appends the value at `index`; where it cannot be JSON, the error says where and why. The buffer has an owner whom
+ * the stack keeps alive, for this may raise. */
+void wpsL_write_json(lua_State *L, int index, struct wps_buffer *out, struct wps_error *error);
+/* Is the userdata at `index` WPS_NULL or WPS_EMPTY_ARRAY, whichever is named? */
+bool wpsL_is_marker(lua_State *L, int index, const char *name);
+void wpsL_push_marker(lua_State *L, const char *name);
+void wpsL_register_json(lua_State *L); /* sets null and empty_array in the table on top */
+
+/* ------------------------------------------------------------------ lua/decode.c */
+
+/* Pushes the last string or name of the reader, at most `maximum` bytes of it; returns how many bytes those are. */
+size_t wpsL_push_json_text(lua_State *L, const struct wps_json_reader *reader, size_t maximum);
+/* Pushes the value in `text`, null as WPS_NULL, an empty list with the metatable of WPS_EMPTY_ARRAY; NULL, or what is
+ * wrong with it, and nothing is pushed. */
+const char *wpsL_push_json(lua_State *L, struct wps_slice text);
+
+/* Pushes code, message, target, details and inner of an error body, as far as it has them: an empty table for none.
+ * Returns NULL, or what is wrong with the body. */
+const char *wpsL_push_decoded_error(lua_State *L, struct wps_slice body);
+/* Adds what the body of a success holds to the response on top of the stack; NULL, or why it does not hold it. */
+const char *wpsL_set_answer(lua_State *L, enum wps_result result, struct wps_slice body);
 
 /* ------------------------------------------------------------------ lua/access.c, lua/client.c, lua/call.c, lua/result.c */
 
@@ -98,6 +118,8 @@ int wpsL_push_result(lua_State *L, const struct wps_call *call, bool no_throw);
 void wpsL_push_headers(lua_State *L, struct wps_slice block);
 
 void wpsL_register_access(lua_State *L);
+void wpsL_register_events(lua_State *L); /* lua/events.c */
+void wpsL_register_text(lua_State *L);   /* lua/text.c */
 void wpsL_register_http1(lua_State *L); /* lua/http1.c */
 void wpsL_register_client(lua_State *L);
 void wpsL_register_call(lua_State *L);

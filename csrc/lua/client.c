@@ -64,6 +64,7 @@ static void refuse_plain_http(lua_State *L, const struct wps_client *client)
     bool proxied = endpoint->proxy.url.length > 0;
     const struct wps_base *contacted = proxied ? &endpoint->proxy : &endpoint->service;
     const char *what = proxied ? "reverse_proxy" : "endpoint";
+    struct wps_slice proxy = wpsL_string_field(L, 1, "proxy");
     struct wps_error error = { 0 };
 
     if (contacted->secure)
@@ -74,6 +75,10 @@ static void refuse_plain_http(lua_State *L, const struct wps_client *client)
     else if (!contacted->loopback && !wpsL_boolean_field(L, 1, "allow_http"))
         wps_fail(&error, WPS_ARGUMENT, what, "invalid",
                  "%s is plain http:// to another machine; use https://, or set allow_http = true", what);
+    else if (proxy.data && !wps_proxy_is_loopback(proxy) && !wpsL_boolean_field(L, 1, "allow_http"))
+        wps_fail(&error, WPS_ARGUMENT, "proxy", "invalid",
+                 "proxy is another machine, and %s plain http://, so that its tokens go there in clear; use https://, "
+                 "or set allow_http = true", what);
     wpsL_check(L, error.kind, &error, "new");
 }
 
@@ -262,11 +267,11 @@ static void read_integer(lua_State *L, struct wps_request *request, int index, s
 
 static void read_json(lua_State *L, struct wps_request *request, int index, struct wps_error *error)
 {
-    struct wps_slice text = wpsL_encode_json(L, -1, error);
+    struct wps_buffer *body = wps_request_json(request, index, error);
 
-    if (!error->kind) {
-        wps_request_text(request, index, 0, text, error);
-        lua_pop(L, 1); /* the text; its value stays for the caller */
+    if (body) {
+        wpsL_write_json(L, -1, body, error);
+        wps_buffer_check(body, error, "json");
     }
 }
 

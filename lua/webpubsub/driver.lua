@@ -9,7 +9,7 @@
 
 local core = require "webpubsub.core"
 local credential = require "webpubsub.credential"
-local events = require "webpubsub.events"
+local log = require "webpubsub.log"
 local policies = require "webpubsub.policies"
 
 local driver = {}
@@ -28,7 +28,7 @@ local function new_run(call, extras, arguments)
     run.no_throw = core.field(context, "no_throw")
   end
   if extras.logger then
-    run.log = events.new(extras.logger, call, run.transport.now, extras.log_ids and arguments or nil)
+    run.log = log.new(extras.logger, call, run.transport.now, extras.log_ids and arguments or nil)
   end
   return run
 end

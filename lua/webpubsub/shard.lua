@@ -28,8 +28,12 @@ local function xor8(one, other)
   return xor4[(one - low) / 16][(other - other_low) / 16] * 16 + xor4[low][other_low]
 end
 
-local function hash(value)
-  local result = OFFSET_BASIS
+--- FNV-1a of 32 bits.
+---@param value string
+---@param before integer|nil  the hash of what stands before the value; nil: nothing does
+---@return integer
+function shard.hash(value, before)
+  local result = before or OFFSET_BASIS
   for position = 1, #value do
     local low = result % 256
     local mixed = xor8(low, value:byte(position))
@@ -44,7 +48,7 @@ end
 ---@param count integer  how many shards there are
 ---@return integer index  1 to count
 function shard.of(value, count)
-  return hash(value) % count + 1
+  return shard.hash(value) % count + 1
 end
 
 -- A whole number of `low` to `high`, or nil.

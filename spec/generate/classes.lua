@@ -58,7 +58,8 @@ return [[
 ---@field status integer
 ---@field reason string
 ---@field headers table<string, string?>  in any case
----@field body string
+---@field body string  of an error at most 64 KiB
+---@field body_bytes? integer  of an error whose body is cut: how many bytes came
 ---@field is_error boolean
 ---@field error? webpubsub.Error  with no_throw
 ---@field operation string
@@ -68,7 +69,7 @@ return [[
 ---@field exists? boolean  of an operation that asks
 ---@field token? string  of `generate_client_token`
 
----@class webpubsub.Error  raised by every operation; prints as one line without secrets
+---@class webpubsub.Error  raised by every operation; prints as one or two lines without secrets
 ---@field kind "argument"|"credential"|"transport"|"timeout"|"cancelled"|"protocol"|"service"
 ---@field code string
 ---@field message string
@@ -80,7 +81,8 @@ return [[
 ---@field retryable boolean
 ---@field status? integer  of a service error
 ---@field target? string  of a service error
----@field details? webpubsub.ErrorDetail[]  of a service error
+---@field details? webpubsub.ErrorDetail[]  of a service error, at most 100
+---@field omitted_details? integer  of a service error: how many more there were
 ---@field inner? table  of a service error: `code`, and `inner` again
 ---@field retry_after? number  seconds the service asked to wait
 ---@field response? webpubsub.Response  of a service error

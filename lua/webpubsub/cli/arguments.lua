@@ -192,6 +192,8 @@ local function add_bulk(command, operation)
   command:mutex(unpack(options))
   options[#options + 1] = number_option(command, kinds.count, "--concurrency", "Calls at a time (16).")
   options[#options + 1] = number_option(command, kinds.count, "--skip", "Leave out the first, to go on with the rest.")
+  options[#options + 1] = command:option("--state", "Note in this file how far the run has come, and go on from there "
+    .. "where it has been begun before."):argname "<file>"
   options[#options + 1] = command:flag("--stop-on-error", "Begin no more calls after a failure.")
   options[#options + 1] = command:option("--shard", "Take the I-th of N parts of the list; env: the part that "
     .. "JOB_COMPLETION_INDEX or SLURM_ARRAY_TASK_ID stands for."):argname "<I/N>"
@@ -388,7 +390,7 @@ local function find_listed(parsed, operation)
   for _, parameter in ipairs(operation.parameters) do
     if is_listable(operation, parameter) and parsed[list_target(parameter)] then return parameter end
   end
-  for _, name in ipairs { "concurrency", "skip", "stop_on_error", "shard", "shards" } do
+  for _, name in ipairs { "concurrency", "skip", "state", "stop_on_error", "shard", "shards" } do
     if parsed[name] then return nil, ("--%s needs a list of items"):format((name:gsub("_", "-"))) end
   end
 end
@@ -420,6 +422,7 @@ local function complete(parsed, operation, getenv)
   local listed, wrong = find_listed(parsed, operation)
   if wrong then return wrong end
   parsed.operation, parsed.listed, parsed.list = operation, listed, listed and parsed[list_target(listed)]
+  if parsed.state and parsed.skip then return "--skip and --state cannot be used together" end
   local part
   part, wrong = find_part(parsed, getenv)
   parsed.part = part or nil

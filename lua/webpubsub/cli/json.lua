@@ -1,6 +1,8 @@
 --- JSON as programs, tests and people like to read it: keys in order, no escaped slashes, and nothing in it that could
 --- command a terminal.
 
+local printable = require "webpubsub.printable"
+
 local json = {}
 
 local concat, sort = table.concat, table.sort
@@ -8,8 +10,6 @@ local concat, sort = table.concat, table.sort
 local MAX_DEPTH = 32
 
 local escapes = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
-
-local printable = require "webpubsub.printable"
 
 -- What `printable` shows as an escape, as JSON writes it. Bytes that are no UTF-8 have no place in JSON.
 local function escaped(shown)

@@ -171,7 +171,7 @@ end
 --- Reads the whole list and goes back to its beginning. For one that can be read twice.
 ---@param check fun(value: string): string|nil  says what else is wrong with a value
 ---@return integer|nil total  values of the shard
----@return string|nil message  what is wrong, with file and line; of many lines one message
+---@return string[]|nil messages  what is wrong, each with file and line
 function list:check(check)
   local total, problems, count = 0, {}, 0
   while true do
@@ -193,7 +193,7 @@ function list:check(check)
   if count > MAX_PROBLEMS then
     problems[#problems + 1] = ("and %d more lines"):format(count - MAX_PROBLEMS)
   end
-  if count > 0 then return nil, table.concat(problems, "\n") end
+  if count > 0 then return nil, problems end
   return total
 end
 

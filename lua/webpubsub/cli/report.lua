@@ -30,6 +30,13 @@ local function complain(line)
   io.stderr:write(printable(line), "\n")
 end
 
+-- An error, which may have a second line that tells its cause.
+local function complain_of(err, before)
+  local text = tostring(words.translate(err))
+  if before then text = before .. text:gsub("^webpubsub: ", "") end
+  for line in text:gmatch "[^\n]+" do complain(line) end
+end
+
 -- What a call that went well has done, by the first word of its operation.
 local done = {
   close = "closed", send = "sent", add = "added", remove = "removed", grant = "granted", revoke = "revoked",
@@ -122,10 +129,6 @@ local function error_document(err)
   return document
 end
 
-local function error_line(err)
-  return tostring(words.translate(err))
-end
-
 -- ---------------------------------------------------------------- one result of many
 
 --- Prints the answer to one item, where its operation is a question, and for programs every result.
@@ -147,31 +150,31 @@ function report.item_error(item, err, as_json)
   if as_json then
     print_json(io.stderr, { index = item.index, [item.name] = item.value, error = error_document(err) })
   else
-    local message = error_line(err):gsub("^webpubsub: ", "")
-    complain(("item %d (%s): %s"):format(item.index, item.value, message))
+    complain_of(err, ("item %d (%s): "):format(item.index, printable(item.value)))
   end
 end
 
 --- Prints how it went, and how to go on where it did not come to its end.
 ---@param operation table
 ---@param summary webpubsub.Summary
----@param resume integer|nil  how many items to skip to go on
-function report.summary(operation, summary, resume, as_json)
+---@param stopped boolean|nil  there is something to go on with
+---@param resume integer|nil  how many items to skip for that; nil where a file knows it
+function report.summary(operation, summary, stopped, resume, as_json)
   if as_json then
     print_json(io.stdout, { summary = {
       operation = operation.name, total = summary.total, succeeded = summary.succeeded, failed = summary.failed,
-      elapsed = summary.elapsed, rate = summary.rate, interrupted = summary.interrupted or false, resume = resume,
+      elapsed = summary.elapsed, rate = summary.rate, interrupted = summary.interrupted or false,
+      resume = stopped and resume or nil,
     } })
     return
   end
   put(("%s: %d of %d, %d failed, in %.1f s (%.0f a second)"):format(report.done(operation), summary.succeeded,
     summary.total, summary.failed, summary.elapsed, summary.rate))
-  if resume then
-    local again = summary.succeeded + summary.failed - summary.completed_through
-    complain(("%s; to go on with the rest, repeat it with --skip %d%s"):format(
-      summary.interrupted and "interrupted" or "stopped", resume,
-      again > 0 and (" (%d behind it are done already, and will be done again)"):format(again) or ""))
-  end
+  if not stopped then return end
+  local again = resume and summary.succeeded + summary.failed - summary.completed_through or 0
+  complain(("%s; to go on with the rest, repeat it%s%s"):format(
+    summary.interrupted and "interrupted" or "stopped", resume and " with --skip " .. resume or "",
+    again > 0 and (" (%d behind it are done already, and will be done again)"):format(again) or ""))
 end
 
 -- ---------------------------------------------------------------- errors
@@ -191,19 +194,20 @@ function report.error(err, as_json)
   if as_json then
     print_json(io.stderr, { error = error_document(err) })
   else
-    complain(error_line(err))
+    complain_of(err)
   end
   return report.exit_code(err)
 end
 
 --- Prints what is wrong with the command line itself, or with a list.
----@param message string  one line or more
+---@param message string|string[]
 ---@return integer exit_code
 function report.usage(message, as_json)
+  local messages = type(message) == "table" and message or { message }
   if as_json then
-    print_json(io.stderr, { error = { kind = "argument", code = "usage", message = message } })
+    print_json(io.stderr, { error = { kind = "argument", code = "usage", message = table.concat(messages, "\n") } })
   else
-    for line in message:gmatch "[^\n]+" do complain("webpubsub: " .. line) end
+    for _, line in ipairs(messages) do complain("webpubsub: " .. line) end
   end
   return exits.USAGE
 end
@@ -214,6 +218,12 @@ end
 function report.text(text)
   put(text)
   return exits.OK
+end
+
+--- Notes that something else than the standard output cannot be written.
+---@param why string
+function report.lost(why)
+  output_problem = output_problem or why
 end
 
 --- Lua's `print`, which notices whether the output can be written.

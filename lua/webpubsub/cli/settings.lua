@@ -46,10 +46,12 @@ local function given(parsed, name)
   return read_secret(path)
 end
 
--- An option of the environment's, known by the variable's name.
+-- An option of the environment's, known by the variable's name. What fills the environment from a file may leave the
+-- line's end there; an empty variable is as good as none.
 local function from(getenv, variable, name)
-  local value = getenv(variable)
-  if value then words.set(name, variable) end
+  local value = (getenv(variable) or ""):match "^%s*(.-)%s*$"
+  if value == "" then return nil end
+  words.set(name, variable)
   return value
 end
 

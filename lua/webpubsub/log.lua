@@ -1,4 +1,4 @@
---- Events for a client's logger: what a call does, without secrets, and without ids unless they are asked for.
+--- What is told to a client's logger: what a call does, without secrets, and without ids unless they are asked for.
 --
 -- Types: "request" (an attempt leaves), "response" (it was answered), "failure" (it was not), "retry" (the call waits
 -- for its next attempt), "error" (the call failed for good). What the logger raises is dropped: a log that fails must
@@ -6,7 +6,7 @@
 
 local core = require "webpubsub.core"
 
-local events = {}
+local log = {}
 
 local emitter = {}
 emitter.__index = emitter
@@ -25,7 +25,7 @@ end
 --- An emitter for one call.
 ---@param logger fun(event: table)
 ---@param arguments table|nil  the call's arguments, where their ids may be logged
-function events.new(logger, call, clock, arguments)
+function log.new(logger, call, clock, arguments)
   return setmetatable({ logger = logger, call = call, now = clock, arguments = arguments }, emitter)
 end
 
@@ -50,4 +50,4 @@ function emitter:error(err)
   emit(self, { type = "error", kind = err.kind, code = err.code, status = err.status, elapsed = err.elapsed })
 end
 
-return events
+return log
