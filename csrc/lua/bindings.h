@@ -120,7 +120,7 @@ void wpsL_push_headers(lua_State *L, struct wps_slice block);
 void wpsL_register_access(lua_State *L);
 void wpsL_register_events(lua_State *L); /* lua/events.c */
 void wpsL_register_text(lua_State *L);   /* lua/text.c */
-void wpsL_register_http1(lua_State *L); /* lua/http1.c */
+void wpsL_register_exchange(lua_State *L); /* lua/exchange.c */
 void wpsL_register_client(lua_State *L);
 void wpsL_register_call(lua_State *L);
 void wpsL_register_result(lua_State *L);
