@@ -37,8 +37,8 @@ build = {
       sources = {
         "csrc/core/bytes.c", "csrc/core/headers.c", "csrc/core/http1.c", "csrc/core/http1_request.c",
         "csrc/core/exchange.c", "csrc/curl/background.c", "csrc/curl/connection.c", "csrc/curl/handover.c",
-        "csrc/curl/library.c", "csrc/curl/loop.c", "csrc/curl/opening.c", "csrc/curl/poller_epoll.c",
-        "csrc/curl/poller_poll.c", "csrc/curl/pool.c", "csrc/curl/profile.c", "csrc/curl/refusal.c",
+        "csrc/curl/library.c", "csrc/curl/loop.c", "csrc/curl/moves.c", "csrc/curl/opening.c",
+        "csrc/curl/poller_epoll.c", "csrc/curl/poller_poll.c", "csrc/curl/pool.c", "csrc/curl/profile.c", "csrc/curl/refusal.c",
         "csrc/curl/settings.c", "csrc/curl/thread.c", "csrc/curl/timers.c", "csrc/curl/transfer.c",
         "csrc/curl/trust.c", "csrc/lua/curl.c", "csrc/lua/curl_thread.c",
       },

@@ -4,13 +4,14 @@
 #help make test-one LUA=5.4 SPECS=spec/call_spec.lua    some specs on one Lua
 #help make test-more     browsers, npm clients, other hosts, clean roots; takes long
 #help make test-debian12, test-debian13, test-i386      the suite in a clean root of that system
-#help make test-asan, test-valgrind, torture, stress, fuzz    memory, threads, exits, hostile bytes
+#help make test-asan, test-valgrind, test-poll, torture, stress, fuzz    memory, threads, poll(2), exits, hostile bytes
 #help make oracle        100,000 responses through our HTTP and through libcurl's
 #help make bench, bench-many, bench-nginx    speed, as ratios between things run in turn
 #help make interop       the vendor's own clients against the emulator
 #help make picture       the picture of the emulator's page, taken anew
 
-.PHONY: test-one test-asan run-asan test-valgrind torture stress fuzz oracle bench bench-many bench-nginx interop picture
+.PHONY: test-one test-asan run-asan test-poll test-valgrind torture stress fuzz oracle bench bench-many bench-nginx \
+        interop picture
 
 # The suite is the specs right below spec; what spec/more holds takes long or needs more than Debian's Lua.
 BUSTED = busted --no-recursive --lua=$(shell command -v $(LUA_BIN)) --output=$(OUTPUT) $(SPECS)
@@ -50,6 +51,11 @@ run-asan:
 	echo detect_leaks=1 >$(ASAN_FILE).$$$$ && exec env $(ENVIRONMENT) \
 	    ASAN_OPTIONS=detect_leaks=0:include_if_exists=$(ASAN_FILE).%p \
 	    LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)" $(CHECKED_BUSTED)
+
+# The engine with poll(2), as systems without epoll have it.
+POLL_SPECS = $(wildcard spec/curl_*_spec.lua) spec/task_spec.lua spec/cancel_spec.lua
+test-poll: deps-test
+	@$(MAKE) --no-print-directory run-specs FLAVOUR=poll CPPFLAGS=-DWPS_LOOP_POLL SPECS="$(POLL_SPECS)"
 
 VALGRIND := valgrind --quiet --error-exitcode=9 --leak-check=full --show-leak-kinds=definite --trace-children=no
 test-valgrind: deps-test
