@@ -125,6 +125,7 @@ build = {
     ["webpubsub.scheduler"] = "lua/webpubsub/scheduler.lua",
     ["webpubsub.shard"] = "lua/webpubsub/shard.lua",
     ["webpubsub.task"] = "lua/webpubsub/task.lua",
+    ["webpubsub.text_errors"] = "lua/webpubsub/text_errors.lua",
     ["webpubsub.timers"] = "lua/webpubsub/timers.lua",
     ["webpubsub.transport.cosocket"] = "lua/webpubsub/transport/cosocket.lua",
     ["webpubsub.transport.curl"] = "lua/webpubsub/transport/curl.lua",

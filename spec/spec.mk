@@ -22,7 +22,7 @@ build-tested: build $(NATIVE_SO)
 
 $(NATIVE_SO): spec/native/native.c $(patsubst %,$(BUILD)/obj/core/%.o,json json_number bytes)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) $(SHARED) $(LDFLAGS) -o $@ $^
+	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) $(SHARED) $(LDFLAGS) -o $@ $^ -lcrypto
 
 # Packages come first, and may bring the very Lua that the next make looks for.
 test-one: deps-test
@@ -86,15 +86,18 @@ $(STRESS_HOSTS): $(wildcard csrc/*/*.[ch]) spec/stress/host.c
 	$(CC) -std=c99 $(WARNINGS) $(BASE) -O1 -g $(SANITIZER) $(shell pkg-config --cflags lua5.4) -o $@ \
 	    $(filter %.c,$^) -llua5.4 -lcurl -lssl -lcrypto -lpthread -ldl
 
-# Random responses and streams against the HTTP/1.1 codec and the exchange, under ASan and UBSan.
-FUZZERS := build/fuzz/http1_fuzz build/fuzz/exchange_fuzz
+# Random responses and streams against the HTTP/1.1 codec and the exchange, and documents against the reader of JSON, under
+# ASan and UBSan.
+FUZZERS := $(addprefix build/fuzz/,http1_fuzz exchange_fuzz json_fuzz)
 FUZZ_SECONDS ?= 10
 fuzz: deps-build $(FUZZERS)
-	@for fuzzer in $(FUZZERS); do $$fuzzer $(FUZZ_SECONDS) || exit 1; done
+	for fuzzer in $(FUZZERS); do $$fuzzer $(FUZZ_SECONDS) || exit 1; done
 
 # What the exchange stands on, without the rest of the core.
-HTTP1 := $(addprefix csrc/core/,exchange.c http1.c http1_request.c headers.c bytes.c)
-$(FUZZERS): build/fuzz/%: spec/fuzz/%.c spec/fuzz/messages.h $(HTTP1) $(wildcard csrc/core/*.h)
+HTTP1 := $(patsubst %,csrc/core/%.c,exchange http1 http1_request headers bytes)
+build/fuzz/http1_fuzz build/fuzz/exchange_fuzz: $(HTTP1)
+build/fuzz/json_fuzz: $(patsubst %,csrc/core/%.c,json json_number bytes)
+build/fuzz/%: spec/fuzz/%.c $(wildcard spec/fuzz/*.h csrc/core/*.h)
 	@mkdir -p $(@D)
 	$(CC) -std=c99 $(WARNINGS) $(BASE) $(ASAN_FLAGS) -o $@ $(filter %.c,$^)
 

@@ -259,6 +259,8 @@ bool wps_proxy_is_loopback(struct wps_slice url)
 
 /* ------------------------------------------------------------------ dot segments */
 
+enum { MOST_DECODINGS = 2 };
+
 /* The first byte of the text after decoding it `times` times, and how many bytes of the text it takes; 0: none left. */
 static size_t decode_byte(struct wps_slice text, int times, int *byte)
 {
@@ -319,13 +321,30 @@ static bool has_dots_decoded(struct wps_slice path, int times)
 
 bool wps_path_has_dots(struct wps_slice path)
 {
-    enum { MOST_DECODINGS = 2 };
-
     if (!path.length || !(memchr(path.data, '.', path.length) || memchr(path.data, '%', path.length)))
         return false;
     for (int times = 0; times <= MOST_DECODINGS; times++)
         if (has_dots_decoded(path, times))
             return true;
+    return false;
+}
+
+bool wps_segment_is_hollow(struct wps_slice segment)
+{
+    for (int times = 0; times <= MOST_DECODINGS; times++) {
+        struct wps_slice rest = segment;
+        size_t length;
+        bool hollow = true;
+        int byte;
+
+        while (hollow && (length = decode_byte(rest, times, &byte))) {
+            hollow = ends_segment(byte) || byte < ' ';
+            rest.data += length;
+            rest.length -= length;
+        }
+        if (hollow)
+            return true;
+    }
     return false;
 }
 

@@ -34,6 +34,10 @@ static enum wps_kind check_segment(struct wps_slice value, const char *name, str
         return wps_fail(error, WPS_ARGUMENT, name, "invalid",
                         "%s must not be or contain a dot segment (\".\" or \"..\", also between / \\ ; ? # or escaped): "
                         "what decodes the URL on the way would make another resource of it", name);
+    if (wps_segment_is_hollow(value))
+        return wps_fail(error, WPS_ARGUMENT, name, "invalid",
+                        "%s must not consist of / \\ ; ? # only: what decodes the URL on the way and merges slashes would "
+                        "leave nothing of it", name);
     if (wps_slice_has_control(value))
         return wps_fail(error, WPS_ARGUMENT, name, "invalid", "%s must not have control bytes", name);
     return WPS_OK;

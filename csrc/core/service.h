@@ -31,6 +31,8 @@ bool wps_proxy_is_loopback(struct wps_slice url);
 size_t wps_origin_length(struct wps_slice url);
 /* Has it a dot segment ("." or ".."), as it is or decoded once or twice, which something on the way could fold away? */
 bool wps_path_has_dots(struct wps_slice path);
+/* Is nothing left of it, as it is or decoded, once slashes are merged? Then a path ends before it. */
+bool wps_segment_is_hollow(struct wps_slice segment);
 
 struct wps_connection_string {
     struct wps_slice endpoint; /* these point into the text that was parsed */

@@ -263,25 +263,20 @@ function client:defer(operation, arguments) end
 function client:deferred() end
 
 ---@class webpubsub.events.Options  hub, origins, and one of keys, client and authorize are required
----@field hub string  the hub's name; events of others are answered 404
+---@field hub string  the hub's name
+---@field origins string[]|"*"  hosts that may send events, such as `name.webpubsub.azure.com`; "*": all
 ---@field keys? string[]  access keys of the service, 1 to 8: several while one is rotated
 ---@field client? webpubsub.Client  whose key counts too, whichever it is when an event arrives
----@field authorize? fun(request: webpubsub.events.Request): boolean?  in the place of keys and client, such as for a
----  service without keys: is the request the service's? It may wait; what it raises is a 500
----@field origins string[]|"*"  hosts that may send events, such as `name.webpubsub.azure.com`; "*": all
----@field connect? fun(event: webpubsub.events.ConnectEvent): webpubsub.events.ConnectResult  may it connect? The client
----  waits for the answer; without a handler it may
+---@field authorize? fun(request: webpubsub.events.Request): any  in the place of keys and client: returns a true value where the request is the service's; may wait
+---@field connect? fun(event: webpubsub.events.ConnectEvent): webpubsub.events.ConnectResult  may this client connect? It waits for the answer; without a handler it may
+---@field user_event? webpubsub.events.UserHandler|table<string, webpubsub.events.UserHandler>  for all events that clients send, or by their names, with "*" for all others
 ---@field connected? fun(event: webpubsub.events.ConnectedEvent): webpubsub.events.Rejection?  the handshake is done
----@field disconnected? fun(event: webpubsub.events.DisconnectedEvent): webpubsub.events.Rejection?
----@field joined? fun(event: webpubsub.events.GroupEvent): webpubsub.events.Rejection?  a connection is in a group
+---@field disconnected? fun(event: webpubsub.events.DisconnectedEvent): webpubsub.events.Rejection?  the connection is gone
+---@field joined? fun(event: webpubsub.events.GroupEvent): webpubsub.events.Rejection?  the connection is in a group
 ---@field left? fun(event: webpubsub.events.GroupEvent): webpubsub.events.Rejection?  it is no longer
----@field user_event? webpubsub.events.UserHandler|table<string, webpubsub.events.UserHandler>  for all events that
----  clients send, or by their names, with "*" for all others
----@field unknown? fun(event: webpubsub.events.UnknownEvent): webpubsub.events.Rejection?  for types that are newer than
----  this library; without a handler they are answered 200
----@field logger? fun(line: string)  is told, in one line, which handler raised what, or what is wrong with its answer;
----  what it raises is dropped; default: NGINX's error log, and none elsewhere
----@field max_body_bytes? integer  of a request, 1 to 64 MiB; default 1 MiB; more is answered 413
+---@field unknown? fun(event: webpubsub.events.UnknownEvent): webpubsub.events.Rejection?  for types that are newer than this library; without a handler they are answered 200
+---@field logger? fun(line: string)  is told, in one line, what a handler raised or answered wrong; what it raises itself is dropped; default NGINX's error log
+---@field max_body_bytes? integer  bytes of a request; more is answered 413; 1 to 67108864; default 1048576
 
 ---@alias webpubsub.events.ConnectResult webpubsub.events.ConnectAnswer|webpubsub.events.Rejection|nil
 ---@alias webpubsub.events.UserResult webpubsub.events.UserAnswer|webpubsub.events.Rejection|nil
@@ -324,8 +319,8 @@ function client:deferred() end
 ---@field user_properties webpubsub.events.MqttUserProperty[]
 
 ---@class webpubsub.events.MqttUserProperty
----@field name string
----@field value string
+---@field name string  of the property
+---@field value string  of the property
 
 ---@class webpubsub.events.ConnectedEvent : webpubsub.events.Event
 
@@ -349,17 +344,24 @@ function client:deferred() end
 
 ---@class webpubsub.events.ConnectAnswer
 ---@field user? string  the connection's user from now on
----@field groups? string[]  that it joins
 ---@field roles? string[]  such as `webpubsub.sendToGroup.chat`
+---@field groups? string[]  that it joins
 ---@field subprotocol? string  one of those that the client offers
+---@field mqtt? webpubsub.events.MqttAnswer  to an MQTT client
 ---@field state? table  what later events of the connection carry; at most 6,000 bytes of JSON
----@field mqtt? { user_properties: webpubsub.events.MqttUserProperty[] }  to an MQTT client
 
----@class webpubsub.events.UserAnswer  content or json becomes a message to the client; without either there is none
+---@class webpubsub.events.MqttAnswer
+---@field user_properties? webpubsub.events.MqttUserProperty[]  for the CONNACK packet
+
+---@class webpubsub.events.UserAnswer  content or json is a message to the client; without them there is none
 ---@field content? string  at most 1 MiB
----@field content_type? string  "text" (default), "json", "binary", or the MIME type of one of them
----@field json? any  a Lua value, sent as application/json
----@field state? table  replaces the connection's; at most 6,000 bytes of JSON
+---@field content_type? string  "text", "json", "binary", or the MIME type of one of them; default "text"
+---@field json? any  a Lua value in the place of content, sent as application/json
+---@field state? table  what later events of the connection carry; at most 6,000 bytes of JSON
+
+---@class webpubsub.events.MqttRejection
+---@field user_properties? webpubsub.events.MqttUserProperty[]  for the CONNACK packet
+---@field code? integer  the reason code, or the return code of MQTT 3.1.1; 1 to 255; default what fits the status
 
 ---@class webpubsub.events.Rejection  made by `webpubsub.events.reject`
 
@@ -393,8 +395,7 @@ function events.new(options) end
 --- What a handler returns to refuse: a client's handshake, or a user's event, which drops its connection.
 ---@param status integer  400 to 599
 ---@param message? string  told to the client
----@param mqtt? { code?: integer, user_properties?: webpubsub.events.MqttUserProperty[] }  for MQTT clients; the reason
----  code follows from the status unless it is given
+---@param mqtt? webpubsub.events.MqttRejection  for MQTT clients
 ---@return webpubsub.events.Rejection
 function events.reject(status, message, mqtt) end
 

@@ -263,7 +263,8 @@ function each.run(client, operation, items, options)
   check_context(client, options.context)
   local run = {
     client = client, operation = operation, required = required_argument(operation), next_item = iterate(items),
-    concurrency = options.concurrency or DEFAULT_CONCURRENCY, on_result = options.on_result, stop_on_error = options.stop_on_error,
+    concurrency = options.concurrency or DEFAULT_CONCURRENCY, on_result = options.on_result,
+    stop_on_error = options.stop_on_error,
     context = options.context, cancelled = task.cancel_of(options),
     now = scheduler.now, started = scheduler.now(), paused_until = 0, signal = scheduler:signal(),
     running = {}, active = 0, ended = {}, finished = {}, completed_through = 0, total = 0, succeeded = 0, failures = {},
