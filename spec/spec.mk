@@ -4,12 +4,12 @@
 #help make test-one LUA=5.4 SPECS=spec/call_spec.lua    some specs on one Lua
 #help make test-more     browsers, npm clients, other hosts, clean roots; takes long
 #help make test-debian12, test-debian13, test-i386      the suite in a clean root of that system
-#help make test-asan, test-valgrind, torture, stress, fuzz    memory, threads, exits, hostile bytes
+#help make test-asan, test-valgrind, test-poll, torture, stress, fuzz    memory, threads, poll(2), exits, hostile bytes
 #help make oracle        100,000 responses through our HTTP and through libcurl's
 #help make bench, bench-many, bench-nginx    speed, as ratios between things run in turn
 #help make interop       the vendor's own clients against the emulator
 
-.PHONY: test-one test-asan run-asan test-valgrind torture stress fuzz oracle bench bench-many bench-nginx interop
+.PHONY: test-one test-asan run-asan test-poll test-valgrind torture stress fuzz oracle bench bench-many bench-nginx interop
 
 BUSTED = busted --lua=$(shell command -v $(LUA_BIN)) --output=$(OUTPUT) $(SPECS)
 OUTPUT ?= utfTerminal
@@ -49,6 +49,11 @@ run-asan:
 	    ASAN_OPTIONS=detect_leaks=0:include_if_exists=$(ASAN_FILE).%p \
 	    LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)" $(CHECKED_BUSTED)
 
+# The engine with poll(2), as systems without epoll have it.
+POLL_SPECS = $(wildcard spec/curl_*_spec.lua) spec/task_spec.lua spec/cancel_spec.lua
+test-poll: deps-test
+	@$(MAKE) --no-print-directory run-specs FLAVOUR=poll CPPFLAGS=-DWPS_LOOP_POLL SPECS="$(POLL_SPECS)"
+
 VALGRIND := valgrind --quiet --error-exitcode=9 --leak-check=full --show-leak-kinds=definite --trace-children=no
 test-valgrind: deps-test
 	@sh .ci/deps valgrind
@@ -86,8 +91,8 @@ $(STRESS_HOSTS): $(wildcard csrc/*/*.[ch]) spec/stress/host.c
 	$(CC) -std=c99 $(WARNINGS) $(BASE) -O1 -g $(SANITIZER) $(shell pkg-config --cflags lua5.4) -o $@ \
 	    $(filter %.c,$^) -llua5.4 -lcurl -lssl -lcrypto -lpthread -ldl
 
-# Random responses and streams against the HTTP/1.1 codec and the exchange, and documents against the reader of JSON, under
-# ASan and UBSan.
+# Random responses and streams against the HTTP/1.1 codec and the exchange, and documents against the reader of JSON,
+# under ASan and UBSan.
 FUZZERS := $(addprefix build/fuzz/,http1_fuzz exchange_fuzz json_fuzz)
 FUZZ_SECONDS ?= 10
 fuzz: deps-build $(FUZZERS)

@@ -19,6 +19,8 @@ static enum wps_kind open_event(int *descriptor, struct wps_error *error)
 {
     if (*descriptor < 0)
         *descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (*descriptor < 0 && (errno == EMFILE || errno == ENFILE))
+        return wps_fail(error, WPS_TRANSPORT, NULL, "descriptors", "%s", WPS_DESCRIPTORS_EXHAUSTED);
     if (*descriptor < 0)
         return wps_fail(error, WPS_TRANSPORT, NULL, "failed", "the background engine has no descriptor: %s",
                         strerror(errno));
@@ -277,8 +279,7 @@ void wps_background_submit(struct wps_background *background, struct wps_job *jo
     notice_fork(background);
     enlist(background, job);
     if (hand_in(background, job, &error)) {
-        wps_exchange_cancel(&job->transfer.exchange);
-        job->transfer.exchange.error = error;
+        wps_transfer_fail(&job->transfer, &error);
         finish_here(background, job);
     }
 }

@@ -42,6 +42,9 @@ void wps_sigpipe_drop(const struct wps_sigpipe *guard);
 /* False: not enough memory, and the descriptor is still the caller's alone. */
 bool wps_descriptor_register(int descriptor);
 void wps_descriptor_close(int descriptor);
+#define WPS_DESCRIPTORS_EXHAUSTED                                                                                      \
+    "this process or system has no file descriptors left; raise the limit (ulimit -n), or lower max_connections"
+
 /* Whether the system has none left, for this process or for all. */
 bool wps_descriptors_exhausted(void);
 

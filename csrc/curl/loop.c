@@ -2,10 +2,10 @@
  * to it. All its decisions are its own. */
 #include "curl/loop.h"
 
-#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "curl/library.h"
@@ -333,6 +333,20 @@ static void on_wake(void *owner, struct wps_watch *watch, unsigned events)
 
 /* ------------------------------------------------------------------ life */
 
+/* Without descriptors, what other threads keep gives way. */
+static struct wps_poller *create_poller(void)
+{
+    const struct timespec relief = { 0, (long)(RELIEF_SECONDS * 1e9) };
+    struct wps_poller *poller = wps_poller_create();
+
+    if (!poller && wps_descriptors_exhausted()) {
+        wps_threads_relieve();
+        nanosleep(&relief, NULL);
+        poller = wps_poller_create();
+    }
+    return poller;
+}
+
 struct wps_loop *wps_loop_create(int wake, void (*finished)(void *context, struct wps_transfer *transfer),
                                  void *context, struct wps_error *error)
 {
@@ -346,7 +360,7 @@ struct wps_loop *wps_loop_create(int wake, void (*finished)(void *context, struc
     loop->hub.owner = loop;
     loop->hub.tell = on_news;
     loop->hub.ring = wps_pool_ring;
-    loop->hub.poller = wps_poller_create();
+    loop->hub.poller = create_poller();
     loop->finished = finished;
     loop->context = context;
     loop->forks = wps_process_forks();
@@ -354,10 +368,10 @@ struct wps_loop *wps_loop_create(int wake, void (*finished)(void *context, struc
     loop->wake.tell = on_wake;
     good = loop->hub.poller && (wake < 0 || wps_poller_watch(loop->hub.poller, &loop->wake, WPS_READABLE));
     if (!good) {
-        wps_fail(error, errno == ENOMEM ? WPS_NO_MEMORY : WPS_TRANSPORT, NULL,
-                 wps_descriptors_exhausted() ? "descriptors" : "failed", "sockets cannot be watched: %s",
-                 wps_descriptors_exhausted() ? "no file descriptors are left, see ulimit -n"
-                                             : "the system refuses it, or is out of memory");
+        bool exhausted = wps_descriptors_exhausted();
+
+        wps_fail(error, exhausted ? WPS_TRANSPORT : WPS_NO_MEMORY, NULL, exhausted ? "descriptors" : "memory", "%s",
+                 exhausted ? WPS_DESCRIPTORS_EXHAUSTED : "not enough memory to watch sockets");
         wps_poller_destroy(loop->hub.poller);
         free(loop);
         loop = NULL;

@@ -39,8 +39,7 @@ static const struct reason wrong_name = { "certificate", "its certificate is for
                                           "the endpoint must name the host as the certificate does" };
 static const struct reason wrong_date = { "certificate", "its certificate is not valid today",
                                           "it must be renewed, or this machine's clock set right" };
-static const struct reason descriptors = { "descriptors", "this process or system has no file descriptors left",
-                                           "raise the limit (ulimit -n), or lower max_connections" };
+static const struct reason descriptors = { "descriptors", WPS_DESCRIPTORS_EXHAUSTED, NULL };
 static const struct reason other = { "failed", "the connection failed", NULL };
 
 static const struct {

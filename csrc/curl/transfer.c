@@ -18,6 +18,12 @@ enum wps_kind wps_transfer_begin(struct wps_transfer *transfer, struct wps_profi
     return kind;
 }
 
+void wps_transfer_fail(struct wps_transfer *transfer, const struct wps_error *error)
+{
+    wps_exchange_fail(&transfer->exchange, error->kind, error->code, error->message);
+    transfer->done = true;
+}
+
 void wps_transfer_recycle(struct wps_transfer *transfer)
 {
     wps_exchange_recycle(&transfer->exchange);

@@ -35,6 +35,8 @@ struct wps_transfer_list {
  * WPS_ARGUMENT, WPS_NO_MEMORY. Anything in the order may go away when this returns. */
 enum wps_kind wps_transfer_begin(struct wps_transfer *transfer, struct wps_profile *profile,
                                  struct wps_exchange_order *order, double now);
+/* Of one that is in no loop: ends it for a reason of its owner's. */
+void wps_transfer_fail(struct wps_transfer *transfer, const struct wps_error *error);
 /* Of one that is in no loop: makes it all zero again but for its buffers' memory. */
 void wps_transfer_recycle(struct wps_transfer *transfer);
 /* Of one that is in no loop. */

@@ -257,20 +257,17 @@ static struct loop_box *push_loop_box(lua_State *L)
 }
 
 /* One for each Lua state, and for each process: after fork() the child gets its own, and leaves the connections it
- * has inherited to its parent. */
-static struct wps_loop *loop_of(lua_State *L)
+ * has inherited to its parent. NULL and an error where there is none to be had. */
+static struct wps_loop *loop_of(lua_State *L, struct wps_error *error)
 {
     struct loop_box *box = push_loop_box(L);
-    struct wps_error error = { .kind = WPS_OK };
 
     if (box->closed)
         luaL_error(L, "no exchange can be started while the Lua state is closing");
     if (box->loop && wps_loop_inherited(box->loop))
         box->loop = NULL;
     if (!box->loop)
-        box->loop = wps_loop_create(-1, NULL, NULL, &error);
-    if (error.kind)
-        wpsL_curl_raise(L, &error);
+        box->loop = wps_loop_create(-1, NULL, NULL, error);
     lua_pop(L, 1);
     return box->loop;
 }
@@ -308,11 +305,12 @@ static int curl_start(lua_State *L)
     enum { SPENT = 9 };
     struct wps_exchange_order order = { .fresh = false };
     struct wps_profile *profile = wpsL_curl_order(L, 1, &order);
+    struct wps_error error = { .kind = WPS_OK };
     struct wps_loop *loop;
     struct wps_transfer *transfer;
 
     lua_settop(L, SPENT);
-    loop = loop_of(L);
+    loop = loop_of(L, &error);
     if (lua_isnil(L, SPENT)) {
         transfer = lua_newuserdata(L, sizeof *transfer);
         memset(transfer, 0, sizeof *transfer);
@@ -323,7 +321,10 @@ static int curl_start(lua_State *L)
     }
     if (wps_transfer_begin(transfer, profile, &order, wps_now()))
         return wpsL_curl_raise(L, &transfer->exchange.error);
-    wps_loop_enter(loop, transfer);
+    if (loop)
+        wps_loop_enter(loop, transfer);
+    else
+        wps_transfer_fail(transfer, &error);
     return 1;
 }
 
