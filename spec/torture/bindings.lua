@@ -15,7 +15,8 @@ local function answer(core, call, status, headers, body)
   assert(call:begin(0) == "token")
   assert(call:sign(0, WALL) == "send")
   core.headers(select(3, call:outgoing()))
-  assert(call:response(1, WALL, 0.5, status, headers, body) == "done")
+  call:deliver(status, headers, body)
+  assert(call:respond(1, WALL, 0.5) == "done")
   return call:result()
 end
 
