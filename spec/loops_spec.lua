@@ -2,7 +2,9 @@
 
 local webpubsub = require("webpubsub")
 local core = require("webpubsub.core")
-local loops = require("webpubsub.loops")
+local cqueues_world = require("webpubsub.host.cqueues")
+local luv_world = require("webpubsub.host.luv")
+local plain = require("webpubsub.host.plain")
 local socket = require("socket")
 local cqueues = require("cqueues")
 local process = require("spec.support.process")
@@ -15,7 +17,7 @@ local TICK = 0.01
 local FEWEST_TICKS = 5 -- of the thirty that fit
 
 local unpack = table.unpack or unpack -- luacheck: ignore 113 143
-local YIELDS_THROUGH_PCALL = loops.YIELDS_THROUGH_PCALL
+local YIELDS_THROUGH_PCALL = plain.YIELDS_THROUGH_PCALL
 
 local server
 setup(function() server = scripted_server.start() end)
@@ -35,21 +37,18 @@ local function close(client, context)
   return client:close_user_connections({ user = "alice", context = context })
 end
 
--- A scheduler that has something to do in each of so many polls.
-local function busy_scheduler(polls)
+-- A host that has something to do in each of so many polls.
+local function busy_host(polls)
   local never_ready = socket.udp4()
-  local scheduler = { pending = 1, polls = 0, loops = {}, socket = never_ready }
-  function scheduler.descriptor() return never_ready:getfd() end
-  function scheduler.timeout() return 0 end
-  function scheduler.poll()
-    scheduler.polls = scheduler.polls + 1
-    scheduler.pending = scheduler.polls < polls and 1 or 0
+  local host = { polls = 0, loops = {}, socket = never_ready }
+  function host.is_busy() return host.polls < polls end
+  function host.descriptor() return never_ready:getfd() end
+  function host.timeout() return 0 end
+  function host.poll()
+    host.polls = host.polls + 1
     return 1
   end
-  function scheduler.nudge()
-    for loop in pairs(scheduler.loops) do loop:nudge() end
-  end
-  return scheduler
+  return host
 end
 
 describe("in a coroutine of cqueues", function()
@@ -146,7 +145,7 @@ describe("in a coroutine of cqueues", function()
   it("a task that nobody waits for is carried out", function()
     local client, told = new_client(), nil
     run(function()
-      client:close_user_connections_async({ user = "alice" }):on_done(function(task) told = task:done() end)
+      client:close_user_connections_async({ user = "alice" }):on_done(function(response) told = response.status == 204 end)
     end)
     assert.is_true(told)
   end)
@@ -240,16 +239,16 @@ describe("in a coroutine of cqueues", function()
   end)
 
   it("however many tasks can go on, the others have their turn", function()
-    local scheduler, turns = busy_scheduler(100), 0
-    loop:wrap(function() loops.enter(scheduler) end)
+    local host, turns = busy_host(100), 0
+    loop:wrap(function() cqueues_world.enter(host) end)
     loop:wrap(function()
-      while scheduler.pending > 0 do
+      while host:is_busy() do
         cqueues.sleep(0)
         turns = turns + 1
       end
     end)
     assert(loop:loop())
-    assert.are.equal(100, scheduler.polls)
+    assert.are.equal(100, host.polls)
     assert.is_true(turns >= 50, turns)
   end)
 
@@ -328,7 +327,7 @@ describe("attached to luv", function()
 
   it("a task goes on with the loop, which ends when there is nothing left to do", function()
     local status
-    client:close_user_connections_async({ user = "alice" }):on_done(function(task) status = task:await().status end)
+    client:close_user_connections_async({ user = "alice" }):on_done(function(response) status = response.status end)
     uv.run()
     assert.are.equal(204, status)
   end)
@@ -359,8 +358,8 @@ describe("attached to luv", function()
     local function ask()
       client:service_status_async():await()
     end
-    client:close_user_connections_async({ user = "alice", context = { classify = ask } }):on_done(function(task)
-      status, ticks = task:await().status, stop()
+    client:close_user_connections_async({ user = "alice", context = { classify = ask } }):on_done(function(response)
+      status, ticks = response.status, stop()
     end)
     uv.run()
     assert.are.equal(204, status)
@@ -382,8 +381,8 @@ describe("attached to luv", function()
     local second, statuses = new_client(), {}
     assert.are.equal(attached, second:attach_luv())
     for _, which in ipairs({ client, second }) do
-      which:close_user_connections_async({ user = "alice" }):on_done(function(task)
-        statuses[#statuses + 1] = task:await().status
+      which:close_user_connections_async({ user = "alice" }):on_done(function(response)
+        statuses[#statuses + 1] = response.status
       end)
     end
     uv.run()
@@ -409,7 +408,8 @@ describe("attached to luv", function()
         local uv = require("luv")
         local client = require("webpubsub").new({ endpoint = %q, key = "k", hub = "chat" })
         local attached = client:attach_luv()
-        client:close_user_connections_async({ user = "alice" }):on_done(function(task) print(task) end)
+        local task = client:close_user_connections_async({ user = "alice" })
+        task:on_done(function() print(task) end)
         uv.run()
         %s]]):format(server.origin, rest))
       assert.are.same({ 0, "webpubsub task: close_user_connections, done\n" }, { child.code, child.stdout })
@@ -417,15 +417,15 @@ describe("attached to luv", function()
   end)
 
   it("however many tasks can go on, everything else has its turn", function()
-    local scheduler, turns, other = busy_scheduler(100), 0, uv.new_idle()
-    local busy = loops.attach_luv(scheduler)
+    local host, turns, other = busy_host(100), 0, uv.new_idle()
+    local busy = luv_world.attach(host)
     other:start(function()
       turns = turns + 1
-      if scheduler.pending == 0 then other:close() end
+      if not host:is_busy() then other:close() end
     end)
     uv.run()
     busy:close()
-    assert.are.equal(100, scheduler.polls)
+    assert.are.equal(100, host.polls)
     assert.is_true(turns >= 50, turns)
   end)
 

@@ -38,6 +38,7 @@ static const struct wps_field client_fields[] = {
     { "connect_timeout", WPS_LUA_NUMBER },
     { "retries", WPS_LUA_NUMBER },
     { "retry", WPS_LUA_TABLE },
+    { "errors", WPS_LUA_STRING },
     { "headers", WPS_LUA_TABLE },
     { "user_agent", WPS_LUA_STRING },
     { "policies", WPS_LUA_TABLE },
@@ -141,6 +142,17 @@ static void read_headers(lua_State *L, struct wps_client *client)
     wpsL_read_headers(L, 1, headers, "new");
 }
 
+/* The Lua side reads it: whether the world's failures are raised, or come back as nil and the error. */
+static void check_errors(lua_State *L, int index, const char *operation)
+{
+    struct wps_slice mode = wpsL_string_field(L, index, "errors");
+    struct wps_error error = { 0 };
+
+    if (mode.data && !wps_slice_is(mode, "raise") && !wps_slice_is(mode, "return"))
+        wps_fail(&error, WPS_ARGUMENT, "errors", "invalid", "errors must be \"raise\" or \"return\"");
+    wpsL_check(L, error.kind, &error, operation);
+}
+
 /* The Lua side reads these for the transport that needs them; they are checked whichever it is. */
 static void check_counts(lua_State *L)
 {
@@ -170,6 +182,7 @@ static int client_new(lua_State *L)
     read_hub(L, client);
     wpsL_read_limits(L, 1, &client->limits, "new");
     check_counts(L);
+    check_errors(L, 1, "new");
     read_headers(L, client);
     return 1;
 }
@@ -251,6 +264,7 @@ static const struct wps_field context_fields[] = {
     { "headers", WPS_LUA_TABLE },
     { "request_id", WPS_LUA_STRING },
     { "cancel", WPS_LUA_FUNCTION },
+    { "errors", WPS_LUA_STRING },
     { "no_throw", WPS_LUA_BOOLEAN },
     { "classify", WPS_LUA_FUNCTION | WPS_LUA_TABLE },
     { "policies", WPS_LUA_TABLE },
@@ -369,6 +383,7 @@ static void read_context(lua_State *L, struct wps_client *client, struct wps_cal
         context = lua_gettop(L);
         wpsL_check_fields(L, context, context_fields, "context", operation);
         wpsL_read_limits(L, context, &call->limits, operation);
+        check_errors(L, context, operation);
         wpsL_read_headers(L, context, &call->request.headers, operation);
     }
     read_request_id(L, context, client, call);

@@ -5,8 +5,7 @@
 
 local core = require "webpubsub.core"
 local gate = require "webpubsub.transport.gate"
-local phases = require "webpubsub.phases"
-local timers = require "webpubsub.timers"
+local host = require "webpubsub.host.nginx"
 
 local nginx = {}
 
@@ -392,7 +391,7 @@ function nginx.new(origin, options)
   self.spare[1] = core.http1(self.max_header_bytes, self.max_response_bytes) -- raises what is wrong with the limits
 
   local function guarded(call, cancelled)
-    phases.check_io()
+    host.check_io()
     local status, received, content, message
     local method, target, headers, body, seconds, _, _, once = call:outgoing()
     local one = new_exchange(self, method, target, headers, body, seconds, once)
@@ -408,7 +407,7 @@ function nginx.new(origin, options)
 
   return {
     now = core.now, wall = ngx.now, sleep = nginx.sleep, exchange = guarded, counts = self.counts,
-    scheduler = function() return timers end,
+    host = host.new(),
   }
 end
 
