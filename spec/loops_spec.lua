@@ -2,6 +2,7 @@
 
 local webpubsub = require("webpubsub")
 local core = require("webpubsub.core")
+local curl = require("webpubsub.curl")
 local cqueues_world = require("webpubsub.host.cqueues")
 local luv_world = require("webpubsub.host.luv")
 local plain = require("webpubsub.host.plain")
@@ -271,18 +272,34 @@ describe("in a coroutine of cqueues", function()
     assert.is_true(ticks >= 2 * FEWEST_TICKS, ticks)
   end)
 
-  it("a loop that is dropped half way leaves its tasks to others, and no memory", function()
-    local client, dropped = new_client(), setmetatable({}, { __mode = "k" })
+  -- Starts that in a few loops which nobody steps any more, and returns them.
+  local function drop_loops(action)
+    local dropped = setmetatable({}, { __mode = "k" })
     for _ = 1, 5 do
       local half = cqueues.new()
       dropped[half] = true
-      half:wrap(function() close(client) end)
+      half:wrap(action)
       half:step(0)
     end
+    return dropped
+  end
+
+  it("a loop that is dropped half way leaves its tasks to others, and no memory", function()
+    local client = new_client()
+    local dropped = drop_loops(function() client:close_user_connections_async({ user = "alice" }) end)
+    assert.are.equal(5, client:pending())
     while client:pending() > 0 do client:poll(1) end
     for _ = 1, 3 do collectgarbage() end
     assert.are.equal(5, #server:requests())
     assert.is_nil(next(dropped))
+  end)
+
+  it("a loop that is dropped half way leaves nothing of the calls that wait in it", function()
+    local client = new_client()
+    local dropped = drop_loops(function() close(client) end)
+    for _ = 1, 3 do collectgarbage() end
+    assert.is_nil(next(dropped))
+    assert.are.same({ 0, 0 }, { client:pending(), curl.background():pending() })
   end)
 
   it("two clients and two loops get along", function()

@@ -182,6 +182,7 @@ local function round(self, most)
   local count = work(self, most)
   self.polling = outer
   if self.problem then raise_problem(self) end
+  if count > 0 and not self:is_busy() then self:nudge() end -- another loop may wait for what has ended here
   return count
 end
 

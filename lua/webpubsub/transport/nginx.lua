@@ -5,7 +5,7 @@
 
 local core = require "webpubsub.core"
 local gate = require "webpubsub.transport.gate"
-local host = require "webpubsub.host.nginx"
+local world = require "webpubsub.host.nginx"
 
 local nginx = {}
 
@@ -391,7 +391,7 @@ function nginx.new(origin, options)
   self.spare[1] = core.http1(self.max_header_bytes, self.max_response_bytes) -- raises what is wrong with the limits
 
   local function guarded(call, cancelled)
-    host.check_io()
+    world.check_io()
     local status, received, content, message
     local method, target, headers, body, seconds, _, _, once = call:outgoing()
     local one = new_exchange(self, method, target, headers, body, seconds, once)
@@ -407,7 +407,7 @@ function nginx.new(origin, options)
 
   return {
     now = core.now, wall = ngx.now, sleep = nginx.sleep, exchange = guarded, counts = self.counts,
-    host = host.new(),
+    host = world.new(),
   }
 end
 
