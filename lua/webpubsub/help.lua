@@ -13,6 +13,7 @@ local context_lines = {
   { "headers", "{ [name] = value }, sent along" },
   { "request_id", "the id that support can find the call by; a UUID by default" },
   { "cancel", "function() -> true to withdraw the call" },
+  { "errors", "\"return\": failures come back as nil and the error; \"raise\": they are raised" },
   { "no_throw", "true: a service error is returned as the response, with response.error" },
   { "classify", "{ [status] = true | false | \"retry\" } or function(response) -> the same: is it an error?" },
   { "policies", "{ per_call, per_attempt, before_send }: functions that see and may change the request" },

@@ -15,6 +15,8 @@ return [[
 ---@field connect_timeout? number  seconds to connect; default 5
 ---@field retries? integer  attempts after the first, 0 to 100; default 3
 ---@field retry? webpubsub.Retry
+---@field errors? "raise"|"return"  what becomes of failures: they are raised, or methods return nil and the error;
+---  wrong arguments are raised in any case; default "raise"
 ---@field headers? table<string, string>  sent with each request
 ---@field user_agent? string  goes before the library's own
 ---@field policies? webpubsub.Policies
@@ -29,8 +31,8 @@ return [[
 ---@field max_response_bytes? integer  of a body; default 1 MiB
 ---@field max_header_bytes? integer  of all headers of a response; default 64 KiB
 ---@field max_connections? integer  to the service, for the client's tasks, of which more wait, 1 to 10000; default 100
----@field transport? fun(request: webpubsub.TransportRequest): webpubsub.TransportResponse?, string?  sends in the
----  library's stead; returns the response, or nil and why there is none
+---@field transport? fun(request: webpubsub.TransportRequest): webpubsub.TransportResponse?, string|webpubsub.TransportFailure?
+---  sends in the library's stead; returns the response, or nil and why there is none
 ---@field pool_size? integer  inside NGINX: connections of a worker, 1 to 10000; default 100
 ---@field backlog? integer  inside NGINX: calls of a worker that wait for one of them, 0 to 100000; default 256
 ---@field max_deferred? integer  inside NGINX: calls of a worker that `defer` queues, 1 to 100000; default 1000
@@ -42,6 +44,11 @@ return [[
 ---@field body? string
 ---@field timeout number  seconds
 ---@field once boolean  fail rather than send it again
+
+---@class webpubsub.TransportFailure  why there is no response
+---@field code? string  for `err.code`; default "failed"
+---@field message? string
+---@field retryable? boolean  may another attempt help? default true
 
 ---@class webpubsub.TransportResponse
 ---@field status integer
@@ -56,6 +63,7 @@ return [[
 ---@field headers? table<string, string>  sent along
 ---@field request_id? string  the id that support can find the call by; a UUID by default
 ---@field cancel? fun(): boolean?  returns true to withdraw the call
+---@field errors? "raise"|"return"  as for the client
 ---@field no_throw? boolean  a service error is returned as the response, with `response.error`
 ---@field classify? table<integer, boolean|"retry">|fun(response: webpubsub.Response): boolean|"retry"|nil
 ---  is it an error? By status, or asked of a function
@@ -151,20 +159,28 @@ return [[
 
 ---@class webpubsub.Members  call it for the next member, as `for member in members do … end` does
 ---@field continuation_token? string  after a page
+---@field error? webpubsub.Error  with errors = "return": what has ended the loop
 ---@field pages fun(self: webpubsub.Members): fun(members: webpubsub.Members): webpubsub.Page?, webpubsub.Members
 ---@overload fun(): webpubsub.Member?
 
 ---@class webpubsub.Task  a call that does not wait
 ---@field done fun(self: webpubsub.Task): boolean  is it over?
 ---@field await fun(self: webpubsub.Task): webpubsub.Response  waits for the end; raises what the method itself would
+---@field result fun(self: webpubsub.Task): webpubsub.Response?, webpubsub.Error?  of a task that is over: what the method
+---  returns, or nil and its error
 ---@field cancel fun(self: webpubsub.Task)  withdraws it: it then ends with a `cancelled` error
----@field on_done fun(self: webpubsub.Task, callback: fun(task: webpubsub.Task))  has the callback called at its end
+---@field on_done fun(self: webpubsub.Task, callback: fun(response: webpubsub.Response?, err: webpubsub.Error?))  has the
+---  callback called at its end, with its result
 
 ---@class webpubsub.QuestionTask : webpubsub.Task
 ---@field await fun(self: webpubsub.QuestionTask): boolean, webpubsub.Response
+---@field result fun(self: webpubsub.QuestionTask): boolean?, webpubsub.Response|webpubsub.Error
+---@field on_done fun(self: webpubsub.QuestionTask, callback: fun(exists: boolean?, response: webpubsub.Response|webpubsub.Error))
 
 ---@class webpubsub.PageTask : webpubsub.Task
 ---@field await fun(self: webpubsub.PageTask): webpubsub.Page
+---@field result fun(self: webpubsub.PageTask): webpubsub.Page?, webpubsub.Error?
+---@field on_done fun(self: webpubsub.PageTask, callback: fun(page: webpubsub.Page?, err: webpubsub.Error?))
 
 ---@class webpubsub.AccessArguments
 ---@field user? string
@@ -191,7 +207,7 @@ return [[
 ---@field succeeded integer
 ---@field failed integer
 ---@field failures webpubsub.Result[]  without responses
----@field completed_through integer  the items up to this one are all finished
+---@field completed_through integer  the items up to this one are all finished; what a cancellation withdrew is not
 ---@field elapsed number  seconds
 ---@field rate number  calls a second
 ---@field cancelled? boolean  by `context.cancel`

@@ -147,20 +147,20 @@ local function wait_once(self, world, place, cancelled, exchange, due, wait)
   if ask or due then wait = wait or {} end
   world.suspend(self, place, begin_wait, self, token, exchange, due, ask, wait)
   if token then token.wake, token.exchange = false, false end
-  if wait and wait.problem then error(wait.problem[1], 0) end
-  return wait and wait.cancelled or token and token.cancelled
+  return wait and wait.cancelled or token and token.cancelled, wait and wait.problem
 end
 
 --- Waits in a world until `exchange` is finished; true: it was withdrawn instead.
 function Host:await(world, place, exchange, cancelled)
   luv.enter(self)
-  local withdrawn
-  repeat withdrawn = wait_once(self, world, place, cancelled, exchange)
+  local withdrawn, problem
+  repeat withdrawn, problem = wait_once(self, world, place, cancelled, exchange)
   until withdrawn or not self.waiting[exchange]
   if self.waiting[exchange] then
     self.waiting[exchange] = nil
     exchange:cancel()
   end
+  if problem then error(problem[1], 0) end
   return withdrawn
 end
 
@@ -168,7 +168,9 @@ end
 function Host:sleep(world, place, due, cancelled)
   local token = type(cancelled) == "table" and cancelled
   while not (token and token.cancelled) and self.now() < due do
-    if wait_once(self, world, place, cancelled, nil, due) then return end
+    local withdrawn, problem = wait_once(self, world, place, cancelled, nil, due)
+    if problem then error(problem[1], 0) end
+    if withdrawn then return end
   end
 end
 
@@ -191,16 +193,20 @@ function Host:call(seconds, cancelled, action, first, second)
   local world, place = self:here()
   if not world then return true, action(first, second) end
   local state = { host = self, token = cancelled }
-  plain.spawn(self, called, state, true, action, first, second)
+  local inner = plain.spawn(self, called, state, true, action, first, second)
   if not state.over then
-    local due, withdrawn = self.now() + seconds, nil
+    local due, withdrawn, problem = self.now() + seconds, nil, nil
     state.outer = place
     repeat
       state.wait = {}
-      withdrawn = wait_once(self, world, place, cancelled, nil, due, state.wait)
+      withdrawn, problem = wait_once(self, world, place, cancelled, nil, due, state.wait)
     until withdrawn or state.over or self.now() >= due
     state.wait = nil
-    if not state.over then return false, withdrawn and "cancelled" or "timeout" end
+    if not state.over then
+      plain.abandon(inner)
+      if problem then error(problem[1], 0) end
+      return false, withdrawn and "cancelled" or "timeout"
+    end
   end
   if not state.ok then error(state.first, 0) end
   return true, state.first, state.second, state.third

@@ -56,14 +56,20 @@ end
 
 -- ---------------------------------------------------------------- resuming
 
+--- Leaves a coroutine of ours that waits to whoever may resume it; nobody hears of its end.
+function plain.abandon(self)
+  if not self.action then return end
+  self.host.spawned = self.host.spawned - 1
+  self.action, self.finish = false, false
+  release(self)
+end
+
 -- A function in the coroutine has yielded something of its own.
 local function wait_elsewhere(self, ...)
   local host = self.host
   if host:wait_instead(self, ...) or plain.YIELDS_THROUGH_PCALL or not self.action then return end
-  local finish, owner = self.finish, self.owner -- this coroutine is left to whoever resumes it
-  host.spawned = host.spawned - 1
-  self.action = false
-  release(self)
+  local finish, owner = self.finish, self.owner
+  plain.abandon(self)
   finish(owner, pcall(core.raise, "argument", "unsupported", NOT_HERE))
 end
 

@@ -64,7 +64,8 @@ end
 
 local function remove_first(self)
   local timers, count = self.timers, self.count
-  timers[1], timers[count] = timers[count], nil
+  timers[1] = timers[count]
+  timers[count] = nil
   self.count = count - 1
   if count > 2 then sift_down(timers, count - 1) end
 end
@@ -90,7 +91,9 @@ function reactor:forget(timer)
   if not timer.act then return end
   timer.act = false
   self.live = self.live - 1
-  if self.live == 0 then self.timers, self.count = {}, 0 end
+  if self.live > 0 then return end
+  self.timers, self.count = {}, 0
+  if not (self.polling or self:is_busy()) then self:nudge() end -- a loop may wait for this moment
 end
 
 -- The first timer that was not withdrawn.
