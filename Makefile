@@ -79,7 +79,7 @@ RUN_PACKAGES := $(if $(filter jit,$(LUA)),luajit2,lua$(LUA)) lua-cjson ca-certif
 EMULATOR_PACKAGES := lua5.4 lua-http lua-cqueues lua-luaossl lua-cjson lua-argparse
 TEST_PACKAGES := lua-busted lua-socket openssl tmux lua-readline lua-luv \
                  $(if $(filter 5.1,$(ABI)),nginx-light libnginx-mod-http-lua procps)
-LINT_PACKAGES := lua-check clang-tidy
+LINT_PACKAGES := lua-check clang-tidy lua5.4
 
 deps: deps-test deps-lint
 deps-build:

@@ -20,8 +20,8 @@ build = {
   modules = {
     ["webpubsub.core"] = {
       sources = {
-        "csrc/core/bytes.c", "csrc/core/call.c", "csrc/core/endpoint.c", "csrc/core/headers.c", "csrc/core/http1.c",
-        "csrc/core/http1_request.c", "csrc/core/jwt.c", "csrc/core/operations.c", "csrc/core/request.c",
+        "csrc/core/bytes.c", "csrc/core/call.c", "csrc/core/endpoint.c", "csrc/core/exchange.c", "csrc/core/headers.c",
+        "csrc/core/http1.c", "csrc/core/http1_request.c", "csrc/core/jwt.c", "csrc/core/operations.c", "csrc/core/request.c",
         "csrc/core/response.c", "csrc/lua/access.c", "csrc/lua/args.c", "csrc/lua/call.c", "csrc/lua/client.c",
         "csrc/lua/core.c", "csrc/lua/http1.c", "csrc/lua/json.c", "csrc/lua/random.c", "csrc/lua/result.c",
       },

@@ -1,4 +1,4 @@
--- errors = "return": the world's failures come back as nil and the error, the program's mistakes are raised all the same.
+-- errors = "return": the world's failures come back as nil and the error, the program's mistakes are raised anyway.
 
 local webpubsub = require("webpubsub")
 local calls = require("spec.support.calls")

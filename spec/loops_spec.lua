@@ -146,7 +146,9 @@ describe("in a coroutine of cqueues", function()
   it("a task that nobody waits for is carried out", function()
     local client, told = new_client(), nil
     run(function()
-      client:close_user_connections_async({ user = "alice" }):on_done(function(response) told = response.status == 204 end)
+      client:close_user_connections_async({ user = "alice" }):on_done(function(response)
+        told = response.status == 204
+      end)
     end)
     assert.is_true(told)
   end)

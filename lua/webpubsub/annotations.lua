@@ -32,8 +32,7 @@
 ---@field max_response_bytes? integer  of a body; default 1 MiB
 ---@field max_header_bytes? integer  of all headers of a response; default 64 KiB
 ---@field max_connections? integer  to the service, for the client's tasks, of which more wait, 1 to 10000; default 100
----@field transport? fun(request: webpubsub.TransportRequest): webpubsub.TransportResponse?, string|webpubsub.TransportFailure?
----  sends in the library's stead; returns the response, or nil and why there is none
+---@field transport? webpubsub.Transport  sends in the library's stead
 ---@field pool_size? integer  inside NGINX: connections of a worker, 1 to 10000; default 100
 ---@field backlog? integer  inside NGINX: calls of a worker that wait for one of them, 0 to 100000; default 256
 ---@field max_deferred? integer  inside NGINX: calls of a worker that `defer` queues, 1 to 100000; default 1000
@@ -45,6 +44,12 @@
 ---@field body? string
 ---@field timeout number  seconds
 ---@field once boolean  fail rather than send it again
+
+---@alias webpubsub.TransportError string|webpubsub.TransportFailure
+
+--- Sends one request; returns the response, or nil and why there is none.
+---@alias webpubsub.Transport
+---| fun(request: webpubsub.TransportRequest): webpubsub.TransportResponse?, webpubsub.TransportError?
 
 ---@class webpubsub.TransportFailure  why there is no response
 ---@field code? string  for `err.code`; default "failed"
@@ -167,16 +172,18 @@
 ---@class webpubsub.Task  a call that does not wait
 ---@field done fun(self: webpubsub.Task): boolean  is it over?
 ---@field await fun(self: webpubsub.Task): webpubsub.Response  waits for the end; raises what the method itself would
----@field result fun(self: webpubsub.Task): webpubsub.Response?, webpubsub.Error?  of a task that is over: what the method
----  returns, or nil and its error
+---@field result fun(self: webpubsub.Task): webpubsub.Response?, webpubsub.Error?  of a task that is over: what the
+---  method returns, or nil and its error
 ---@field cancel fun(self: webpubsub.Task)  withdraws it: it then ends with a `cancelled` error
----@field on_done fun(self: webpubsub.Task, callback: fun(response: webpubsub.Response?, err: webpubsub.Error?))  has the
----  callback called at its end, with its result
+---@field on_done fun(self: webpubsub.Task, callback: fun(response: webpubsub.Response?, err: webpubsub.Error?))
+---  has the callback called at its end, with its result
+
+---@alias webpubsub.QuestionCallback fun(exists: boolean?, response: webpubsub.Response|webpubsub.Error)
 
 ---@class webpubsub.QuestionTask : webpubsub.Task
 ---@field await fun(self: webpubsub.QuestionTask): boolean, webpubsub.Response
 ---@field result fun(self: webpubsub.QuestionTask): boolean?, webpubsub.Response|webpubsub.Error
----@field on_done fun(self: webpubsub.QuestionTask, callback: fun(exists: boolean?, response: webpubsub.Response|webpubsub.Error))
+---@field on_done fun(self: webpubsub.QuestionTask, callback: webpubsub.QuestionCallback)
 
 ---@class webpubsub.PageTask : webpubsub.Task
 ---@field await fun(self: webpubsub.PageTask): webpubsub.Page
@@ -208,7 +215,7 @@
 ---@field succeeded integer
 ---@field failed integer
 ---@field failures webpubsub.Result[]  without responses
----@field completed_through integer  the items up to this one are all finished; what a cancellation withdrew is not
+---@field completed_through integer  the items up to this one are all finished, none was withdrawn by a cancellation
 ---@field elapsed number  seconds
 ---@field rate number  calls a second
 ---@field cancelled? boolean  by `context.cancel`

@@ -3,9 +3,9 @@
 --
 -- A transport is a table of functions: `now()` (seconds of a steady clock), `wall()` (seconds since the epoch),
 -- `sleep(seconds, cancelled)`, which may wake early, and may return the kind, code and message of a failure that ends
--- the call, and `exchange(call, cancelled)`, which sends what `call:outgoing()` tells and returns true once the response
--- is delivered to the call, or nil with the kind, code and message of a failure, and whether a kept connection turned
--- out dead. They wait where they are called. `host` is where they wait: see host/.
+-- the call, and `exchange(call, cancelled)`, which sends what `call:outgoing()` tells and returns true once the
+-- response is delivered to the call, or nil with the kind, code and message of a failure, and whether a kept connection
+-- turned out dead. They wait where they are called. `host` is where they wait: see host/.
 --
 -- `cancelled` may be asked whether the call is withdrawn: it is the program's function, or a task.
 
@@ -46,8 +46,8 @@ local function withdraw(run)
   return fail(run, "cancelled", "cancelled", "the call was cancelled")
 end
 
--- Calls a function of the program's, which may wait, but neither past the call's time nor past its cancellation. Returns
--- true and what it returns; or false and what has ended the wait.
+-- Calls a function of the program's, which may wait, but neither past the call's time nor past its cancellation.
+-- Returns true and what it returns; or false and what has ended the wait.
 local function ask(run, action, first, second)
   local host = run.transport.host
   if not host then return true, action(first, second) end
@@ -99,12 +99,13 @@ local function send(run)
     return step
   end
   local status, classify = call:status(), run.classify
-  local over, decision = true, nil
+  local decision
   if type(classify) == "table" then
     decision = classify[status]
   elseif classify then
-    over, decision = ask(run, verdict, classify, call)
-    if not over then return leave(run, decision) end
+    local over, result = ask(run, verdict, classify, call)
+    if not over then return leave(run, result) end
+    decision = result
   end
   local random = (status >= 300 or decision == "retry") and core.random() or 0
   local step = call:respond(transport.now(), transport.wall(), random, decision)

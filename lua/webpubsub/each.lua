@@ -215,7 +215,7 @@ local function has_next(run)
 end
 
 local function sleep_through_pause(item)
-  local run, ended = item.owner, nil
+  local run, ended = item.owner
   repeat ended = run.sleep(run.paused_until - run.now(), item)
   until ended or run.now() >= run.paused_until or item()
   if ended then run.stopped, run.was_cancelled = true, true end -- an NGINX worker that shuts down

@@ -71,8 +71,8 @@ function members:pages()
   end
 end
 
--- The next member, `{ connection, user }`. Pages may be empty and be followed by others. With errors = "return" it may be
--- nil and the error, which is in `members.error` as well, for a loop drops it.
+-- The next member, `{ connection, user }`. Pages may be empty and be followed by others. With errors = "return" it may
+-- be nil and the error, which is in `members.error` as well, for a loop drops it.
 function members:__call()
   while self.position >= #self.items do
     if self.finished then return nil end

@@ -68,8 +68,9 @@ function task.start(client, name, arguments, perform_task, call, ask, owner)
   local host = extras.transport.host
   if host.admit then host:admit(name) end
   local self = setmetatable({
-    name = name, host = host, extras = extras, arguments = arguments, perform = perform_task, call = call, owner = owner,
-    ask = ask or task.cancel_of(arguments), wake = false, exchange = false, cancelled = false, withdrawn = false,
+    name = name, host = host, extras = extras, arguments = arguments, perform = perform_task, call = call,
+    owner = owner, ask = ask or task.cancel_of(arguments), wake = false, exchange = false, cancelled = false,
+    withdrawn = false,
     transport = false, get_token = false, policies = false, classify = false, no_throw = false, log = false,
     callbacks = false, waiting = false,
     finished = false, raised = false, ok = false, first = false, second = false,
@@ -111,6 +112,11 @@ function task.abandon(self)
   finish(self, true, false, "the task was abandoned")
 end
 
+local function values_of(self)
+  if self.second == nil then return self.first end
+  return self.first, self.second
+end
+
 --- What the method returns, or nil and its error; of a task that is over.
 function tasks:result()
   if not self.finished then
@@ -118,7 +124,7 @@ function tasks:result()
       "task", self.name)
   end
   if not self.ok then return nil, self.first end
-  return self.first, self.second
+  return values_of(self)
 end
 
 --- Has `callback(response, err)` called with its result when the task is over, from within `poll`; at once where it is
@@ -153,7 +159,7 @@ end
 -- that is supported (see host/) the others go on meanwhile; elsewhere this drives the tasks.
 function tasks:await()
   wait(self)
-  if self.ok then return self.first, self.second end
+  if self.ok then return values_of(self) end
   if self.raised then error(self.first, 0) end
   return driver.failed(self.first, self.extras, self.arguments)
 end

@@ -74,8 +74,8 @@ function world.is_here()
   return controller ~= nil and is_its_own
 end
 
---- A coroutine of ours has yielded what cqueues is to wait for, which knows its own coroutines only: one of these waits,
---- and resumes the other. False where it is something else.
+--- A coroutine of ours has yielded what cqueues is to wait for, which knows its own coroutines only: one of these
+--- waits, and resumes the other. False where it is something else.
 function world.wait_instead(place, mark, ...)
   local cqueues, controller = controller_here()
   if not controller or mark ~= cqueues._POLL then return false end

@@ -187,15 +187,15 @@ local function called(state, ok, ...)
 end
 
 --- Calls `action(first, second)`, which may wait: `seconds` at most, and not past a cancellation. Returns true and what
---- it returns; or false and "timeout" or "cancelled", and then nobody waits for it any more. Where waiting is blocking it
---- is simply called.
+--- it returns; or false and "timeout" or "cancelled", and then nobody waits for it any more. Where waiting is blocking
+--- it is simply called.
 function Host:call(seconds, cancelled, action, first, second)
   local world, place = self:here()
   if not world then return true, action(first, second) end
   local state = { host = self, token = cancelled }
   local inner = plain.spawn(self, called, state, true, action, first, second)
   if not state.over then
-    local due, withdrawn, problem = self.now() + seconds, nil, nil
+    local due, withdrawn, problem = self.now() + seconds
     state.outer = place
     repeat
       state.wait = {}

@@ -1,7 +1,7 @@
 --- The world of NGINX: calls wait in the light thread that makes them, by cosockets and semaphores, and what is spawned
 --- runs in timers of the worker, each of which performs one action after the other until none waits. So a task outlives
---- the request that starts it, and can be started in phases that cannot wait; and a timer for every task would be dropped
---- in silence under load. Each client has timers of its own: one whose service is silent does not delay another.
+--- the request that starts it, and can be started in phases that cannot wait; and a timer for every task would be
+--- dropped in silence under load. Each client has timers of its own: one whose service is silent delays no other.
 
 -- luacheck: read globals ngx
 
@@ -186,7 +186,8 @@ local function poster(semaphore)
   end
 end
 
---- `begin(wake, ...)` arranges that `wake()` is called, and returns how to withdraw that, or nil. Returns after the wake.
+--- `begin(wake, ...)` arranges that `wake()` is called, and returns how to withdraw that, or nil. Returns after the
+--- wake.
 function Host:suspend(begin, ...)
   nginx.check_io()
   local semaphore = require("ngx.semaphore").new()

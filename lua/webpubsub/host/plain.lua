@@ -38,8 +38,8 @@ local function new_place(host)
   return self
 end
 
--- Coroutines of ours stay while they live, though nobody else may know them. Each has its index for good: a table keyed by
--- what comes and goes is rehashed whole now and then.
+-- Coroutines of ours stay while they live, though nobody else may know them. Each has its index for good: a table keyed
+-- by what comes and goes is rehashed whole now and then.
 local function anchor(self)
   local all = self.host.all
   self.index = #all + 1

@@ -47,7 +47,7 @@ local function failure_of(failure)
 end
 
 --- A transport that has `send` make the exchanges, and everything else done as `base` does it.
----@param send fun(request: webpubsub.TransportRequest): webpubsub.TransportResponse?, string|webpubsub.TransportFailure?
+---@param send webpubsub.Transport
 ---@param origin string  scheme, host and port
 ---@param base table  a transport
 function custom.new(send, origin, base)
