@@ -139,6 +139,23 @@ describe("a status", function()
   end)
 end)
 
+describe("a failure of the transport", function()
+  local codes = { resolve = true, connect = true, proxy = true, tls = true, certificate = false, closed = true,
+    busy = true, failed = true, forked = false, unheard_of = true }
+  for code, retryable in pairs(codes) do
+    it(("is %sworth a retry where its code is %s, whatever its words are"):format(retryable and "" or "not ", code),
+      function()
+        for _, words in ipairs({ "", "forked", "certificate", "connection closed", "not retryable" }) do
+          local call = sending()
+          assert.are.equal(retryable and "wait" or "done", call:failure(0, MIDDLE, "transport", code, words))
+          call = sending({ retries = 0 })
+          call:failure(0, MIDDLE, "transport", code, words)
+          assert.are.equal(retryable, error_of(call).retryable)
+        end
+      end)
+  end
+end)
+
 describe("a verdict", function()
   it("true makes any answer an error", function()
     local call = sending()

@@ -6,6 +6,7 @@ local core = require("webpubsub.core")
 local launch = require("webpubsub.emulator.launch")
 local process = require("spec.support.process")
 local program = require("spec.support.program")
+local project = require("spec.support.project")
 local readme = require("spec.support.readme")
 
 local KEY = "a-key-that-nobody-may-see"
@@ -69,6 +70,29 @@ describe("the commands", function()
     assert.are.same({ "alice", { "c1", "c2" }, "bye" }, { parsed.user, parsed.excluded, parsed.reason })
   end)
 
+  it("take whatever an operation must have in order, or as an option", function()
+    -- words, parameters
+    local same = {
+      { { "send-to-user", "alice", "hello" }, { user = "alice", content = "hello" } },
+      { { "send-to-user", "alice", "--content", "hello" }, { user = "alice", content = "hello" } },
+      { { "send-to-user", "--content", "hello", "--", "-alice" }, { user = "-alice", content = "hello" } },
+      { { "send-to-user", "--users-from", "f", "hello" }, { content = "hello" } },
+      { { "send-to-all", "-" }, { content = "-" } },
+      { { "send-to-all", "" }, { content = "" } },
+      { { "send-to-all", "--json-content", "[]" }, { json_content = "[]" } },
+      { { "revoke-permission", "sendToGroup", "c", "g" },
+        { permission = "sendToGroup", connection = "c", target_name = "g" } },
+      { { "revoke-permission", "--target-name", "g", "sendToGroup", "c" },
+        { permission = "sendToGroup", connection = "c", target_name = "g" } },
+      { { "add-connections-to-groups", "a", "b", "--filter", "f" }, { groups = { "a", "b" }, filter = "f" } },
+      { { "add-connections-to-groups", "--group", "a", "--group", "b" }, { groups = { "a", "b" } } },
+    }
+    for _, case in ipairs(same) do
+      local parsed = assert(arguments.parse(case[1], os.getenv))
+      for name, value in pairs(case[2]) do assert.are.same(value, parsed[name], table.concat(case[1], " ")) end
+    end
+  end)
+
   it("leave out the parameter that comes from a list", function()
     local parsed = arguments.parse({ "add-user-to-group", "news", "--users-from", "file" })
     assert.are.same({ "news", "user", "file" }, { parsed.group, parsed.listed.name, parsed.list })
@@ -78,19 +102,48 @@ describe("the commands", function()
 
   it("that the README shows are understood", function()
     local shown = 0
-    for _, block in ipairs(readme.blocks("sh")) do
-      for line in block:gmatch("webpubsub ([%l-]+ [^\n#&]*)") do
-        assert.is_truthy(arguments.parse(words_of(line)), line)
+    local blocks = readme.blocks("sh")
+    for block in project.read("lua/webpubsub/cli/README.md"):gmatch("\n```sh\n(.-)\n```\n") do
+      blocks[#blocks + 1] = block
+    end
+    for _, block in ipairs(blocks) do
+      for line in block:gmatch("webpubsub ([%l-]+ [^\n#&|<]*)") do
+        assert.is_truthy(arguments.parse(words_of((line:gsub("{}", "1")))), line)
         shown = shown + 1
       end
     end
-    assert.is_true(shown >= 5, shown)
+    assert.is_true(shown >= 15, shown)
   end)
 
-  it("complete in a shell", function()
-    local script = run({ "completion", "bash" }).stdout
-    assert.is_truthy(script:find("close-user-connections", 1, true))
-    assert_result(0, "", "", process.run({ "bash", "-n" }, { stdin = script }))
+  local function is_installed(name)
+    return process.run({ "sh", "-c", "command -v " .. name }).code == 0
+  end
+
+  for _, shell in ipairs({ "bash", "zsh", "fish" }) do
+    it("complete in " .. shell, function()
+      local script = run({ "completion", shell }).stdout
+      for _, word in ipairs({ "close-user-connections", "users-from", "key-file" }) do
+        assert.is_truthy(script:find(word, 1, true), word)
+      end
+      if is_installed(shell) then assert_result(0, "", "", process.run({ shell, "-n" }, { stdin = script })) end
+    end)
+  end
+
+  it("are in the manual page, with every option", function()
+    local page = run({ "manual" }).stdout
+    local plain = page:gsub("\\%-", "-")
+    for _, operation in ipairs(core.operations()) do
+      assert.is_truthy(plain:find("\n.SH " .. operation.name:gsub("_", "-"):upper() .. "\n", 1, true), operation.name)
+    end
+    for option in (run({ "--help" }).stdout .. run({ "help", "send-to-group" }).stdout):gmatch("\n   (%-%-[%l-]+)") do
+      assert.is_truthy(plain:find("\n.B " .. option, 1, true), option)
+    end
+    for request in page:gmatch("\n%.(%S*)") do
+      assert.is_truthy((" SH SS TP B PP nf fi br "):find(" " .. request .. " ", 1, true), request)
+    end
+    if is_installed("groff") then
+      assert_result(0, "", "", process.run({ "sh", "-c", "groff -man -Tutf8 -ww >/dev/null" }, { stdin = page }))
+    end
   end)
 end)
 
@@ -125,13 +178,13 @@ describe("a call", function()
     end)
   end
 
-  it("that the service refuses is one line on standard error and exit code 1", function()
+  it("that the service refuses is one line on standard error and exit code 4", function()
     local result = run({ "add-connection-to-group", "news", "c1" })
-    assert.are.same({ 1, "" }, { result.code, result.stdout })
+    assert.are.same({ 4, "" }, { result.code, result.stdout })
     assert.are.equal("webpubsub: add_connection_to_group: Connection `c1` is not found. "
       .. "(404 Error.Connection.NotExisted, 1 attempt, request R)", complaint(result))
     result = run({ "add-user-to-group", "alice", "news" })
-    assert.are.same({ 1, "" }, { result.code, result.stdout })
+    assert.are.same({ 4, "" }, { result.code, result.stdout })
     assert.are.equal("webpubsub: add_user_to_group: User `alice` is not found. "
       .. "(404 Warning.User.NotExisted, 1 attempt, request R)", complaint(result))
   end)
@@ -193,7 +246,7 @@ describe("--json", function()
 
   it("prints errors as documents on standard error", function()
     local refused = run({ "add-connection-to-group", "news", "c1", "--json" })
-    assert.are.same({ 1, "" }, { refused.code, refused.stdout })
+    assert.are.same({ 4, "" }, { refused.code, refused.stdout })
     local err = cjson.decode(refused.stderr:match("^([^\n]+)\n$")).error
     assert.are.same({ "service", "Error.Connection.NotExisted", 404, "Connection", "Connection `c1` is not found.",
       "add_connection_to_group", 1, false }, { err.kind, err.code, err.status, err.target, err.message, err.operation,
@@ -213,23 +266,44 @@ describe("a wrong command line", function()
     { "close-user-conections x", "did you mean 'close-user-connections'? (see webpubsub --help)" },
     { "close-user-connections", "missing argument 'user' (see webpubsub help close-user-connections)" },
     { "close-user-connections a b", "too many arguments (see webpubsub help close-user-connections)" },
+    { "send-to-user alice hello --content hello", "too many arguments: the content comes from --content (see" },
+    { "send-to-user alice hello --content-file f", "too many arguments: the content comes from --content-file (see" },
+    { "send-to-user alice hello there", "too many arguments (see webpubsub help send-to-user)" },
+    { "add-connections-to-groups", "missing argument 'groups' (or --group) (see" },
+    { "add-connections-to-groups a --group b", "too many arguments: the groups come from --group (see" },
+    { "revoke-permission sendToGroup c", "missing argument 'target_name' (or --target-name) (see" },
     { "close-user-connections a --exclude c", "did you mean '--excluded'?" },
     { "close-user-connections ''", "user must not be empty; expected the user's id" },
-    { "close-user-connections ..", 'user must not be ".."' },
+    { "close-user-connections ..", "user must not be or contain a dot segment" },
     { "close-all-connections x --users-from f", "too many arguments" },
-    { "send-to-user alice", "content is missing" },
+    { "send-to-user alice", "missing argument 'content' (or --content) (see webpubsub" },
     { "send-to-user alice --content a --json-content 1", "can not be used together" },
-    { "send-to-user alice --content a --ttl 301", "ttl must be from 0 to 300; it is 301" },
+    { "send-to-user alice --content a --ttl 301", "--ttl must be from 0 to 300; it is 301" },
     { "send-to-user alice --content a --ttl 1.5", '--ttl takes a whole number, not "1.5"' },
     { "send-to-user alice --content a --ttl=", '--ttl takes a whole number, not ""' },
     { "send-to-user alice --json-content '{'", "the content is not JSON: " },
     { "send-to-user alice --content-file /nowhere", "/nowhere: No such file or directory" },
     { "send-to-user alice --content-file /", "/: Is a directory" },
     { "send-to-all --content a --timeout soon", '--timeout takes a number of seconds, not "soon"' },
-    { "send-to-all --content a --timeout 0", "timeout must be from 0.001 to 86400; it is 0" },
+    { "send-to-all --content a --timeout 0", "--timeout must be from 0.001 to 86400 s; it is 0" },
     { "send-to-all --content a --retries -1", "unknown option '-1'" },
     { "send-to-all --content a --header x", '--header must be "Name: value"; it is "x"' },
-    { "send-to-all --content a --header 'Host: x'", "header Host cannot be set" },
+    { "send-to-all --content a --header 'Host: x'", "--header Host cannot be set" },
+    { "send-to-all a --content-type text/html", "--content-type must be " },
+    { "list-connections-in-group g --page-size 0", "--page-size must be from 1 to 200; it is 0" },
+    { "grant-permission sendToGroup c --target-name ''", "--target-name must not be empty" },
+    { "generate-client-token --user ''", "--user must not be empty" },
+    { "--hub 9 close-all-connections", "--hub must be 1 to 128 characters" },
+    { "--endpoint ftp://x --key k close-all-connections", "--endpoint must begin with https:// or http://" },
+    { "--connection-string Endpoint=https://x close-all-connections", "--connection-string has no AccessKey" },
+    { "--key-file /nowhere --endpoint https://x close-all-connections", "/nowhere: No such file or directory" },
+    { "--key-file / --endpoint https://x close-all-connections", "/: Is a directory" },
+    { "--key-file /dev/null --endpoint https://x close-all-connections", "/dev/null is empty" },
+    { "--key-file /dev/zero --endpoint https://x close-all-connections", "/dev/zero has more than one line" },
+    { "--key-file f --key k --endpoint https://x close-all-connections", "--key and --key-file cannot be" },
+    { "--connection-string-file f --connection-string s close-all-connections", "cannot be used together" },
+    { "--connection-string s --endpoint https://x --key k close-all-connections", "--connection-string" },
+
     { "add-user-to-group alice news --skip 1", "--skip needs a list of items" },
     { "add-user-to-group alice news --users-from f", "too many arguments: the users come from --users-from" },
     { "add-user-to-group --users-from f", "missing argument 'group'" },
@@ -242,8 +316,8 @@ describe("a wrong command line", function()
     { "help clse-connection", "unknown command 'clse-connection'; did you mean 'close-connection'?" },
     { "help close_conection", "unknown command 'close_conection'; did you mean 'close-connection'?" },
     { "help clos", "unknown command 'clos'" },
-    { "--endpoint " .. NO_SUCH_PORT .. " user-exists alice", "endpoint needs either key or credential beside it" },
-    { "--endpoint http://example.com --key k user-exists alice", "plain http:// to another machine" },
+    { "--endpoint " .. NO_SUCH_PORT .. " user-exists alice", "--endpoint needs a key: give --key-file" },
+    { "--endpoint http://example.com --key k user-exists alice", "or give --allow-http" },
     { "--ca-file /nowhere user-exists alice", "/nowhere" },
   }
   for _, case in ipairs(wrong) do
@@ -266,7 +340,7 @@ describe("the service to call", function()
 
   it("must be told, and the hub too", function()
     assert.are.equal("webpubsub: there is no service to call: set WebPubSubConnectionString in the environment, or "
-      .. "give --connection-string, or --endpoint with --key", outcome("user-exists alice", NOTHING))
+      .. "give --connection-string-file, or --endpoint with --key-file", outcome("user-exists alice", NOTHING))
     assert.are.equal("webpubsub: there is no hub: give --hub, or set WebPubSubHub in the environment",
       outcome("user-exists alice", { WebPubSubHub = false }))
   end)
@@ -276,6 +350,47 @@ describe("the service to call", function()
       :format(emulator.connection_string), NOTHING))
     assert.are.equal("closed: 204 No Content\n", outcome(("--endpoint %s --key %s --hub other close-all-connections")
       :format(emulator.endpoint, KEY), NOTHING))
+  end)
+
+  it("can be told by a file, whatever has edited it", function()
+    local path = os.tmpname()
+    finally(function() os.remove(path) end)
+    local function write(text)
+      local file = assert(io.open(path, "wb"))
+      file:write(text)
+      file:close()
+    end
+    for _, frame in ipairs({ "%s", "%s\n", "\239\187\191%s\r\n", "  %s\t\n\n" }) do
+      write(frame:format(KEY))
+      assert.are.equal("closed: 204 No Content\n", outcome(("--endpoint %s --key-file %s --hub other "
+        .. "close-all-connections"):format(emulator.endpoint, path), NOTHING))
+      write(frame:format(emulator.connection_string))
+      assert.are.equal("closed: 204 No Content\n", outcome(("--connection-string-file %s --hub other "
+        .. "close-all-connections"):format(path), NOTHING))
+    end
+    for text, why in pairs({ [KEY .. "\nmore"] = " has more than one line", ["\255\254k\0"] = " is not a text file",
+      ["k\0"] = " is not a text file", [("k"):rep(70000)] = " has more than one line" }) do
+      write(text)
+      local said = outcome(("--endpoint %s --key-file %s --hub other close-all-connections"):format(emulator.endpoint,
+        path), NOTHING)
+      assert.are.equal("webpubsub: " .. path .. why, said:sub(1, #path + #why + 11))
+      assert.is_nil(said:find(KEY, 1, true))
+    end
+  end)
+
+  it("can be told by an environment that was filled from files", function()
+    assert.are.equal("closed: 204 No Content\n", outcome("close-all-connections",
+      { WebPubSubConnectionString = emulator.connection_string .. "\r\n", WebPubSubHub = "chat\n" }))
+    assert.are.equal("closed: 204 No Content\n", outcome(("--endpoint %s close-all-connections")
+      :format(emulator.endpoint), { WebPubSubConnectionString = "", WebPubSubKey = KEY .. "\n" }))
+    assert.are.equal("webpubsub: there is no hub: give --hub, or set WebPubSubHub in the environment",
+      outcome("close-all-connections", { WebPubSubHub = "" }))
+  end)
+
+  it("is named by where it was told, when something is wrong with it", function()
+    assert.is_truthy(outcome("close-all-connections", { WebPubSubConnectionString = "Endpoint=https://x" })
+      :find("WebPubSubConnectionString has no AccessKey", 1, true))
+    assert.is_truthy(outcome("close-all-connections", { WebPubSubHub = "9" }):find("WebPubSubHub must be", 1, true))
   end)
 
   it("may have its key in the environment", function()
@@ -341,6 +456,34 @@ describe("the emulator", function()
 end)
 
 describe("help", function()
+  it("has its commands in groups, every one in one of them", function()
+    local text = run({ "--help" }).stdout
+    local position = 0
+    for _, heading in ipairs({ "Close", "Ask", "Send", "Groups", "Permissions", "Tools" }) do
+      local found = text:find("\n" .. heading .. ":\n", 1, true)
+      assert.is_truthy(found and found > position, heading)
+      position = found
+    end
+    assert.is_nil(text:find("ther commands:", 1, true))
+  end)
+
+  it("says what everybody on the machine can see", function()
+    local text = run({ "--help" }).stdout
+    for _, option in ipairs({ "--key <text>", "--connection-string <text>" }) do
+      assert.is_truthy(text:match("\n +" .. option:gsub("%-", "%%-") .. "[^\n]*visible to every user of the machine"))
+    end
+  end)
+
+  it("is printed by the option as well, whatever else stands there", function()
+    local help = run({ "help", "url" })
+    assert.are.same(help, run({ "url", "--help" }))
+    assert.are.same(help, run({ "url", "-h", "--expires-in", "soon" }))
+    assert.are.same({ 0, "" }, { help.code, help.stderr })
+    local version = run({ "close-user-connections", "--version" })
+    assert.are.equal(0, version.code)
+    assert.is_truthy(version.stdout:find("^webpubsub [%w.-]+ %(api%-version 2024%-12%-01, Lua 5%.%d%)\n$"))
+  end)
+
   it("tells what a command takes before what all lists take", function()
     local text = run({ "help", "send-to-group" }).stdout
     local position = 0
@@ -353,11 +496,15 @@ describe("help", function()
   end)
 
   it("tells about every command", function()
-    for name in run({ "--help" }).stdout:match("\nCommands:\n(.-)\n\n"):gmatch("\n?   (%l[%l-]+) +%u") do
+    local commands = run({ "--help" }).stdout:match("\n(Close:\n.*)\nThe environment")
+    local count = 0
+    for name in commands:gmatch("\n   (%l[%l-]+) +%u") do
+      count = count + 1
       local result = run({ "help", name })
       assert.are.same({ 0, "" }, { result.code, result.stderr })
       assert.is_truthy(result.stdout:find("Usage: webpubsub " .. name, 1, true), name)
     end
+    assert.is_true(count > #core.operations())
   end)
 end)
 
@@ -367,7 +514,7 @@ describe("output that cannot be written", function()
     local words = { "sh", "-c", '"$@" >/dev/full', "sh" }
     for _, word in ipairs(argv) do words[#words + 1] = word end
     local result = process.run(words, { env = program.environment() })
-    assert.are.same({ 3, "webpubsub: the output cannot be written: No space left on device\n" },
+    assert.are.same({ 5, "webpubsub: the output cannot be written: No space left on device\n" },
       { result.code, result.stderr })
   end)
 end)

@@ -4,6 +4,7 @@ local calls = require("spec.support.calls")
 local cjson = require("cjson")
 local core = require("webpubsub.core")
 local driven = require("spec.support.driven")
+local process = require("spec.support.process")
 require("webpubsub.client") -- its methods
 
 local function refused(options)
@@ -29,8 +30,9 @@ describe("an option", function()
     attempt_timeout = "a number", connect_timeout = "a number", retries = "a number", retry = "a table",
     headers = "a table", user_agent = "a string", policies = "a table", logger = "a function", log_ids = "a boolean",
     ca_file = "a string", client_cert = "a string", client_key = "a string", client_key_password = "a string",
-    proxy = "a string or a boolean", http2 = "a boolean", max_response_bytes = "a number",
-    max_header_bytes = "a number", max_connections = "a number",
+    proxy = "a string or false", max_response_bytes = "a number", max_header_bytes = "a number",
+    max_url_bytes = "a number", max_connections = "a number", idle_timeout = "a number",
+    max_connection_age = "a number",
   }
   for name, expected in pairs(types) do
     it(name .. " must be " .. expected, function()
@@ -44,6 +46,23 @@ describe("an option", function()
       end
     end)
   end
+
+  it("key that OpenSSL refuses is named, and not called a want of memory", function()
+    local configuration = os.tmpname()
+    local file = assert(io.open(configuration, "w"))
+    assert(file:write("openssl_conf = all\n[all]\nproviders = list\n[list]\nbase = without_hmac\n[without_hmac]\n"
+      .. "activate = 1\n"))
+    file:close()
+    local child = process.run_lua([[
+      local ok, err = pcall(require("webpubsub").new, { endpoint = "https://a.example", key = "5ecr3t", hub = "h" })
+      print(ok, type(err), err.kind, err.code, err.argument, err.operation)
+      print((err.message:gsub("%(.*", "")))
+    ]], { env = { OPENSSL_CONF = configuration } })
+    os.remove(configuration)
+    assert.are.same({ 0, "" }, { child.code, child.stderr })
+    assert.are.equal("false\ttable\targument\tinvalid\tkey\tnew\nOpenSSL, as it is configured, cannot sign with the "
+      .. "key \n", child.stdout)
+  end)
 
   it("that is unknown is refused, with the nearest known one", function()
     for given, meant in pairs({ end_point = "endpoint", connectionString = "connection_string", Hub = "hub",
@@ -134,9 +153,9 @@ end)
 
 describe("a limit", function()
   local limits = {
-    timeout = { 0.001, 86400 }, attempt_timeout = { 0.001, 86400 }, retries = { 0, 100 },
-    ["retry.retries"] = { 0, 100 }, ["retry.delay"] = { 0, 86400 }, ["retry.factor"] = { 1, 100 },
-    ["retry.jitter"] = { 0, 1 }, ["retry.max_delay"] = { 0, 86400 },
+    timeout = { 0.001, 86400, unit = " s" }, attempt_timeout = { 0.001, 86400, unit = " s" }, retries = { 0, 100 },
+    ["retry.retries"] = { 0, 100 }, ["retry.delay"] = { 0, 86400, unit = " s" }, ["retry.factor"] = { 1, 100 },
+    ["retry.jitter"] = { 0, 1 }, ["retry.max_delay"] = { 0, 86400, unit = " s" },
   }
   for path, range in pairs(limits) do
     local name = path:match("[^.]+$")
@@ -157,7 +176,7 @@ describe("a limit", function()
       for _, value in ipairs({ range[1] - 1, range[2] * 1.01 + 1, 0 / 0, 1 / 0, -1 / 0 }) do
         for _, err in ipairs({ refused(with(value)), refused_context(with(value)) }) do
           assert.are.same({ "invalid", name }, { err.code, err.argument })
-          local expected = ("%s must be from %g to %g; it is "):format(name, range[1], range[2])
+          local expected = ("%s must be from %g to %g%s; it is "):format(name, range[1], range[2], range.unit or "")
           assert.are.equal(expected, err.message:sub(1, #expected))
         end
       end
@@ -173,19 +192,6 @@ describe("a limit", function()
   it("that counts is whole", function()
     assert.are.same({ "invalid", "retries" }, { refused({ retries = 1.5 }).code, refused({ retries = 1.5 }).argument })
     assert.are.equal("invalid", refused_context({ retry = { retries = 0.1 } }).code)
-  end)
-
-  it("of connections is a whole number from 1 to 10000", function()
-    for _, wrong in ipairs({ 0, -1, 10001, 1.5, math.huge, 0 / 0 }) do
-      local err = refused({ max_connections = wrong })
-      assert.are.same({ "argument", "invalid", "max_connections" }, { err.kind, err.code, err.argument })
-      assert.is_truthy(err.message:find("max_connections must be", 1, true), err.message)
-    end
-    for _, right in ipairs({ 1, 10000 }) do
-      assert.has_no.errors(function()
-        core.client { endpoint = "https://a.example", key = "k", hub = "h", max_connections = right }
-      end)
-    end
   end)
 
   it("of the context replaces that of the client, and leaves the client's", function()
@@ -396,5 +402,47 @@ describe("a client", function()
     calls.respond(call, 0, calls.WALL, 0.5, 503, "", "")
     call:resume(5)
     assert.are.equal("send", call:sign(5, calls.WALL))
+  end)
+end)
+
+describe("an option", function()
+  local options = { endpoint = "https://h", key = "k", hub = "h" }
+  local function refusal(name, value)
+    local all = { [name] = value }
+    for key, known in pairs(options) do all[key] = known end
+    return calls.refusal(core.client, all)
+  end
+
+  it("that is a number has a range, and the error says it", function()
+    for _, option in ipairs(core.options("new")) do
+      if option.minimum then
+        for _, value in ipairs { option.minimum - 1, option.maximum * 2, 0 / 0, 1 / 0 } do
+          local err = refusal(option.name, value)
+          assert.are.same({ "argument", "invalid", option.name }, { err.kind, err.code, err.argument })
+          assert.is_truthy(err.message:find(("%.14g"):format(option.maximum), 1, true), err.message)
+        end
+      end
+    end
+  end)
+
+  it("that is a whole number takes no other", function()
+    assert.are.equal("max_response_bytes must be a whole number from 1 to 2147483647 bytes; it is 1.5",
+      refusal("max_response_bytes", 1.5).message)
+  end)
+
+  it("that names a file or a proxy is not empty and has no NUL", function()
+    for _, name in ipairs { "ca_file", "client_cert", "client_key", "client_key_password", "proxy" } do
+      assert.are.same({ "empty", name }, { refusal(name, "").code, refusal(name, "").argument })
+      assert.are.equal(name .. " must not have a NUL byte", refusal(name, "a\0b").message)
+    end
+    assert.are.equal("proxy must be a string or false; it is a boolean", refusal("proxy", true).message)
+  end)
+
+  it("says of itself what it is, its default, its unit and where it works", function()
+    for _, place in ipairs { "new", "context", "retry", "client_access_url", "each" } do
+      for _, option in ipairs(core.options(place)) do
+        assert.is_true(#option.doc > 0 and #option.annotation > 0, option.name)
+      end
+    end
   end)
 end)

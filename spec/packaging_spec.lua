@@ -64,10 +64,14 @@ describe("packaging", function()
 
     local expected = {
       "./usr/bin/webpubsub 755",
+      "./usr/share/man/man1/webpubsub.1 644",
+      "./usr/share/bash-completion/completions/webpubsub 644",
+      "./usr/share/zsh/site-functions/_webpubsub 644",
+      "./usr/share/fish/vendor_completions.d/webpubsub.fish 644",
       ("./usr/lib/lua/%s/webpubsub/core.so 755"):format(VERSION),
       ("./usr/lib/lua/%s/webpubsub/curl.so 755"):format(VERSION),
     }
-    for _, path in ipairs(files(project.root .. "lua")) do
+    for _, path in ipairs(files(project.root .. "lua", "-name", "*.lua", "!", "-name", "demo.lua")) do
       expected[#expected + 1] = ("./usr/share/lua/%s/%s 644"):format(VERSION, path:match("^%./(.*)$"))
     end
     table.sort(expected)
@@ -89,7 +93,7 @@ describe("packaging", function()
 
     it("lists every Lua module under its name", function()
       local expected, listed = {}, {}
-      for _, path in ipairs(files(project.root .. "lua")) do
+      for _, path in ipairs(files(project.root .. "lua", "-name", "*.lua")) do
         path = path:match("^%./(.*)$")
         expected[path:gsub("%.lua$", ""):gsub("/init$", ""):gsub("/", ".")] = "lua/" .. path
       end

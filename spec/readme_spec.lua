@@ -1,5 +1,6 @@
 -- The README tells the truth: its code runs, its options and targets are the real ones.
 
+local core = require("webpubsub.core")
 local webpubsub = require("webpubsub")
 local launch = require("webpubsub.emulator.launch")
 local project = require("spec.support.project")
@@ -12,16 +13,13 @@ local function sorted(set)
   return names
 end
 
--- The names that a table of csrc lets through.
-local function accepted(file, fields)
+local function accepted(place)
   local names = {}
-  for name in project.read(file):match(fields .. "%[%] = {(.-)\n *};"):gmatch('{ "([%w_]+)"') do names[name] = true end
+  for _, option in ipairs(core.options(place)) do names[option.name] = true end
   return sorted(names)
 end
 
-local OPTIONS = accepted("csrc/lua/client.c", "client_fields")
-local CONTEXT = accepted("csrc/lua/client.c", "context_fields")
-local RETRY = accepted("csrc/lua/args.c", "void wpsL_read_limits.-fields")
+local OPTIONS, CONTEXT, RETRY = accepted("new"), accepted("context"), accepted("retry")
 
 describe("the README's code", function()
   local emulator, environment, printed, checked
@@ -107,7 +105,7 @@ describe("the README's make targets", function()
   it("exist", function()
     local code = readme.spans()
     for _, block in ipairs(readme.blocks("sh")) do code[#code + 1] = block end
-    local makefile, found = project.read("Makefile"), 0
+    local makefile, found = project.read("Makefile") .. "\n" .. project.read("spec/spec.mk"), 0
     for words in table.concat(code, "\n"):gmatch("%f[%w]make( [^\n#&]*)") do
       for target in (words .. "\n"):gmatch(" ([%l-]+)%f[%s]") do
         found = found + 1

@@ -47,7 +47,7 @@ describe("a value", function()
   -- value, text
   local values = {
     { "plain\ttext\nof two lines", "plain\ttext\nof two lines" },
-    { "\27[2J\0\127", "\\027[2J\\000\\127" },
+    { "\27[2J\0\127", "\\x1b[2J\\x00\\x7f" },
     { 5, "5" },
     { true, "true" },
     { {}, "{}" },
@@ -55,7 +55,7 @@ describe("a value", function()
     { { b = 1, a = 2, ["not a name"] = 3, ["end"] = 4, [7] = 5, [true] = 6 },
       '{ [true] = 6, [7] = 5, a = 2, b = 1, ["end"] = 4, ["not a name"] = 3 }' },
     { { { { { 1 } } } }, "{ { { {...} } } }" },
-    { setmetatable({}, { __tostring = function() return "itself\27" end }), "itself\\027" },
+    { setmetatable({}, { __tostring = function() return "itself\27" end }), "itself\\x1b" },
     { setmetatable({}, { __tostring = function() error("no") end }), "(table that cannot be printed)" },
     { setmetatable({ a = 1 }, { __index = { b = 2 } }), "{ a = 1 }" },
   }

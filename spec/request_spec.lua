@@ -61,30 +61,123 @@ describe("the URL of the main operation", function()
     assert.is_nil(sent("close_all_connections", { excluded = {} }).target:find("excluded", 1, true))
   end)
 
-  it("has a limit, and the error says it", function()
-    local many = {}
-    for index = 1, 7000 do many[index] = "connection" end
-    local err = refused("close_all_connections", { excluded = many })
-    assert.is_truthy(err.message:find("the URL is longer than 65536 bytes", 1, true), err.message)
+end)
+
+describe("the size of a request", function()
+  local function connections(count)
+    local ids = {}
+    for index = 1, count do ids[index] = ("%042d"):format(index) end
+    return ids
+  end
+
+  -- The longest reason that is taken.
+  local function longest_reason(options)
+    local low, high = 0, 100000
+    while low < high do
+      local middle = math.ceil((low + high) / 2)
+      local ok = pcall(calls.prepare, "close_all_connections", { reason = ("x"):rep(middle) }, options)
+      if ok then low = middle else high = middle - 1 end
+    end
+    return ("x"):rep(low)
+  end
+
+  it("is bounded by what the service takes, and the error names the argument and the bytes", function()
+    local err = refused("close_all_connections", { excluded = connections(400), reason = "why" })
+    assert.are.same({ "invalid", "excluded" }, { err.code, err.argument })
+    assert.are.equal("the URL has 20901 bytes, 20800 of them for excluded; the service takes at most 12288 (option "
+      .. "max_url_bytes)", err.message)
+    assert.are.equal("excluded", refused("close_all_connections", { excluded = connections(40000) }).argument)
+    for _, operation in ipairs({ "close_connection", "connection_exists" }) do
+      for _, length in ipairs({ 20000, 2000000 }) do
+        assert.are.equal("connection", refused(operation, { connection = ("c"):rep(length) }).argument)
+      end
+    end
+  end)
+
+  it("counts the token, which repeats the URL: about 11 KiB are left for arguments", function()
+    local err = refused("close_all_connections", { reason = ("x"):rep(12000) })
+    assert.are.same({ "invalid", "reason" }, { err.code, err.argument })
+    assert.is_truthy(err.message:find("^the request has %d+ bytes of headers with its token, which repeats the URL of "
+      .. "12098 bytes, 12008 of them for reason; the service takes at most 16384 "), err.message)
+    local reason = longest_reason()
+    assert.is_true(#reason > 11.2 * 1024 and #reason < 12000, tostring(#reason))
+    local call = calls.sending("close_all_connections", { reason = reason })
+    local _, target, headers = call:outgoing()
+    assert.is_true(#target <= 12288 and #headers <= 16384 and #headers >= 16380, tostring(#headers))
+  end)
+
+  it("has no token to count where a credential brings it, until it does", function()
+    local options = { credential = function() end }
+    local reason = longest_reason(options)
+    local call = calls.prepare("close_all_connections", { reason = reason }, options)
+    assert.are.equal(12288, #call:url())
+    call:begin(0)
+    assert.are.equal("send", call:token(0, ("t"):rep(16000)))
+    call = calls.prepare("close_all_connections", { reason = reason }, options)
+    call:begin(0)
+    assert.are.equal("done", call:token(0, ("t"):rep(16384)))
+    local _, err = call:result()
+    assert.are.same({ "argument", "invalid", "headers", false }, { err.kind, err.code, err.argument, err.retryable })
+  end)
+
+  it("counts headers", function()
+    local err = refused("close_all_connections", { context = { headers = { ["X-Long"] = ("x"):rep(17000) } } })
+    assert.are.same({ "invalid", "headers" }, { err.code, err.argument })
+  end)
+
+  it("has the bound that max_url_bytes says", function()
+    calls.prepare("close_all_connections", { excluded = connections(400) }, { max_url_bytes = 32768 })
+    local err = refused("close_all_connections", { reason = ("x"):rep(1024) }, { max_url_bytes = 1024 })
+    assert.is_truthy(err.message:find("at most 1024 (option max_url_bytes)", 1, true), err.message)
+    for _, bytes in ipairs({ 0, 1023, 49153, 1 / 0, 0 / 0, 2048.5 }) do
+      assert.are.equal("max_url_bytes", calls.refusal(calls.client, { max_url_bytes = bytes }).argument)
+    end
+  end)
+
+  it("holds where the longest URL is allowed", function()
+    local options = { max_url_bytes = 49152 }
+    local call = calls.sending("close_all_connections", { reason = longest_reason(options) }, options)
+    assert.is_true(#select(3, call:outgoing()) <= 65536)
   end)
 end)
+
+-- Ids with a segment that something on the way can fold away: as they are, escaped, and escaped twice.
+local DOTS = {
+  ".", "..", "../", "./", "/..", "../groups/vip", "a/..", "a/./b", "a\\..", "..\\b", "..;", "..;/x", "a;..", "..;a=1/b",
+  "..?", "..#x", "../\t", "%2e", "%2E%2e", ".%2e", "%2e%2e/", "..%2f", "..%2Fgroups%2Fvip", "a%2f..", "..%5c",
+  "a%5C..%5Cb", "..%3b", "..%3B/x", "..%00", "..%3f", ".%09.", "%252e%252e", "..%252f", "..%255C", "..%253b",
+  "a%252f%252e%252E", "%2%65", "%25%32%65", "..%2500x", "https://../x",
+}
+local NO_DOTS = { "...", ".a", "a.", "a..b", "a/...", "https://id.example//a.b/?c=.d#e", "%2e%2ea", "..%25", "%252",
+  "%", "%2", "100%2fx", "%25252e", "\239\188\142\239\188\142/x", "a;b.c", "..x/x..", ".. " }
 
 describe("dot segments", function()
   each_parameter(function(operation, parameter)
     if parameter.place ~= "path" then return end
     it(("are refused as %s of %s"):format(parameter.name, operation.name), function()
-      for _, dots in ipairs({ ".", ".." }) do
+      for _, dots in ipairs(DOTS) do
         local err = refused(operation.name, arguments_for(operation, { [parameter.name] = dots }))
-        assert.are.same({ "invalid", parameter.name }, { err.code, err.argument })
+        assert.are.same({ "invalid", parameter.name }, { err.code, err.argument }, dots)
+        if not parameter.choices then assert.is_truthy(err.message:find("dot segment", 1, true), err.message) end
       end
       assert.are.equal("empty", refused(operation.name, arguments_for(operation, { [parameter.name] = "" })).code)
     end)
 
     if parameter.choices then return end
+    it(("and nothing but separators are refused as %s of %s"):format(parameter.name, operation.name), function()
+      for _, hollow in ipairs({ "/", "//", "\\", ";", "?", "#", "/;/", "%2f", "%2F%2f", "%252f", "%5C" }) do
+        local err = refused(operation.name, arguments_for(operation, { [parameter.name] = hollow }))
+        assert.are.same({ "invalid", parameter.name }, { err.code, err.argument }, hollow)
+      end
+      for _, filled in ipairs({ "/a", "a/", "%", "2f", "%2", ";a", "-" }) do
+        sent(operation.name, arguments_for(operation, { [parameter.name] = filled }))
+      end
+    end)
+
     it(("are not what other dots in %s of %s are"):format(parameter.name, operation.name), function()
-      for _, text in ipairs({ "...", ".a", "a.", "a..b", "../x", "%2e%2e" }) do
+      for _, text in ipairs(NO_DOTS) do
         local target = sent(operation.name, arguments_for(operation, { [parameter.name] = text })).target
-        local escaped = text:gsub("[%%/]", function(byte) return ("%%%02X"):format(byte:byte()) end)
+        local escaped = text:gsub("[^%w._~-]", function(byte) return ("%%%02X"):format(byte:byte()) end)
         assert.is_truthy(target:match("^[^?]*"):find("/" .. escaped, 1, true), target)
       end
     end)
@@ -101,7 +194,7 @@ end)
 describe("a group", function()
   it("has 1 to 1024 characters, counted as people count", function()
     for _, letter in ipairs({ "x", "é", "€", "😀" }) do
-      calls.prepare("group_exists", { group = letter:rep(1024) })
+      calls.prepare("group_exists", { group = letter:rep(1024) }, { max_url_bytes = 49152 })
       local err = refused("group_exists", { group = letter:rep(1025) })
       assert.is_truthy(err.message:find("1025 characters; at most 1024", 1, true), err.message)
     end
@@ -195,7 +288,7 @@ describe("a JSON body", function()
     for index = 1, 1020 do groups[index] = ("x"):rep(1024) end -- 1,047,551 bytes of JSON
     groups[1021], groups[1022] = ("é"):rep(1024), "short"
     local err = refused("add_connections_to_groups", { groups = groups })
-    assert.is_truthy(err.message:find("the body is longer than 1048576 bytes", 1, true), err.message)
+    assert.is_truthy(err.message:find("with groups the body is longer than 1048576 bytes", 1, true), err.message)
   end)
 
   it("needs a group", function()

@@ -1,7 +1,7 @@
 -- What a finished call becomes: a response, or an error made of whatever body the service, or a gateway, sent.
 
 local calls = require("spec.support.calls")
-local cjson = require("cjson")
+local process = require("spec.support.process")
 
 local JSON = "Content-Type: application/json\r\n"
 
@@ -70,19 +70,56 @@ describe("an error body", function()
       schema_of('{"code":"","message":"","target":""}', 409))
   end)
 
-  local none = { [""] = "nothing", ["<html><title>502</title></html>"] = "HTML", ["Bad gateway"] = "text",
-    ['{"code":"Error.X","message":'] = "broken JSON", ["{'code':'x'}"] = "JSON with single quotes",
-    ["[]"] = "an empty list", ['["code"]'] = "a list", ['"code"'] = "a string", ["42"] = "a number",
-    ["true"] = "a boolean", ["null"] = "null", ["{}"] = "an empty object", [" \r\n "] = "blanks",
-    ['{"error":null}'] = "an empty wrapping", ['{"error":"text"}'] = "a text for a wrapping",
-    ["\0\1\2\255"] = "bytes", ["NaN"] = "no number", ["{\"code\":\"x\"}}"] = "JSON with something behind it" }
+  local NOT_JSON = "; its body is not the JSON it should be: "
+
+  local none = { [""] = "nothing", ["{}"] = "an empty object", [" \r\n "] = "blanks",
+    ['{"error":null}'] = "an empty wrapping", ['{"error":"text"}'] = "a text for a wrapping" }
+  local bad = { ["<html><title>502</title></html>"] = { "HTML", "a value is expected" },
+    ["Bad gateway"] = { "text", "a value is expected" },
+    ['{"code":"Error.X","message":'] = { "broken JSON", "it ends too early" },
+    ["{'code':'x'}"] = { "JSON with single quotes", "a name in double quotes is expected" },
+    ["[]"] = { "an empty list", "it is no object" }, ['["code"]'] = { "a list", "it is no object" },
+    ['"code"'] = { "a string", "it is no object" }, ["42"] = { "a number", "it is no object" },
+    ["true"] = { "a boolean", "it is no object" }, ["null"] = { "null", "it is no object" },
+    ["\0\1\2\255"] = { "bytes", "a value is expected" }, ["NaN"] = { "no number", "a value is expected" },
+    ["{\"code\":\"x\"}}"] = { "JSON with something behind it", "something is behind it" } }
+
+  local function leaves_the_rest(body, complaint)
+    local err = error_of(body, 502, "x-ms-error-code: Error.Y\r\n")
+    assert.are.same({ "service", "Error.Y", "the service answered 502 Bad Gateway" .. complaint, 502 },
+      { err.kind, err.code, err.message, err.status })
+    assert.are.equal(body, err.response.body)
+    assert.is_nil(err.target or err.details or err.inner)
+  end
+
   for body, what in pairs(none) do
     it("that is " .. what .. " leaves status and headers to say what is wrong, and is kept", function()
-      local err = error_of(body, 502, "x-ms-error-code: Error.Y\r\n")
-      assert.are.same({ "service", "Error.Y", "the service answered 502 Bad Gateway", 502 },
-        { err.kind, err.code, err.message, err.status })
-      assert.are.equal(body, err.response.body)
-      assert.is_nil(err.target or err.details or err.inner)
+      leaves_the_rest(body, "")
+    end)
+  end
+
+  for body, case in pairs(bad) do
+    it("that is " .. case[1] .. " leaves status and headers to say what is wrong, is named and kept", function()
+      leaves_the_rest(body, NOT_JSON .. case[2])
+    end)
+  end
+
+  local unread = {
+    ["Content-Encoding: gzip\r\nContent-Type: application/json\r\n"] = "it is encoded as gzip, which was not asked for",
+    ["Content-Encoding: identity\r\n"] = "a value is expected",
+    ["Content-Type: application/json; charset=utf-16\r\n"] = "it is in utf-16, not UTF-8",
+    ['Content-Type: application/json;a=b; Charset="ISO-8859-1"\r\n'] = "it is in ISO-8859-1, not UTF-8",
+    ["Content-Type: application/json; charset=UTF-8\r\n"] = "a value is expected",
+    ["Content-Type: application/problem+json\r\n"] = "a value is expected",
+    ["Content-Type: text/html; charset=utf-8\r\n"] = "it is text/html, not JSON",
+    ["Content-Type: " .. ("x"):rep(60) .. "\r\n"] = "it is " .. ("x"):rep(40) .. ", not JSON",
+    ["Content-Type: json\r\n"] = "it is json, not JSON",
+    ["Content-Type: ; charset\r\n"] = "a value is expected",
+  }
+  for headers, complaint in pairs(unread) do
+    it("that cannot be read is named by what its headers say: " .. headers:gsub("\r\n", " "), function()
+      assert.are.equal("the service answered 500 Internal Server Error" .. NOT_JSON .. complaint,
+        error_of("\31\139\8", 500, headers).message)
     end)
   end
 
@@ -99,7 +136,7 @@ describe("an error body", function()
       "title" }) do
       for _, value in ipairs({ "null", "true", "42", "[]", "{}", "[[]]", "[1,null,\"x\",{}]", '{"a":1,"b":[1,{}]}' }) do
         local err = error_of(('{"%s":%s}'):format(member, value))
-        assert.are.same({ "Bad Request", "the service answered 400 Bad Request" }, { err.code, err.message })
+        assert.are.same({ "Bad Request", "the service answered 400 Bad Request" }, { err.code, err.message }, value)
         assert.is_nil(err.target)
       end
     end
@@ -112,7 +149,9 @@ describe("an error body", function()
 
   it("need not be UTF-8", function()
     local err = error_of('{"code":"E\255","message":"\200\201 broken"}')
-    assert.are.same({ "E\255", "\200\201 broken" }, { err.code, err.message })
+    assert.are.same({ "E\255", "\200\201 broken" .. NOT_JSON .. "it is not UTF-8" }, { err.code, err.message })
+    err = error_of('{"message":"caf\233"}', 400, "Content-Type: application/json; charset=latin1\r\n")
+    assert.are.equal("caf\233" .. NOT_JSON .. "it is in latin1, not UTF-8", err.message)
   end)
 
   it("has escapes decoded", function()
@@ -122,7 +161,8 @@ describe("an error body", function()
   it("nested 10,000 deep is left undecoded", function()
     local deep = ('{"inner":'):rep(10000) .. "{}" .. ("}"):rep(10000)
     local err = error_of(deep)
-    assert.are.same({ "Bad Request", deep }, { err.code, err.response.body })
+    assert.are.same({ "Bad Request", deep:sub(1, 64 * 1024) }, { err.code, err.response.body })
+    assert.is_truthy(err.message:find("it is nested too deep", 1, true), err.message)
     assert.are.equal("Bad Request", error_of(("["):rep(10000) .. ("]"):rep(10000)).code)
   end)
 
@@ -136,23 +176,83 @@ describe("an error body", function()
     assert.are.equal("c", err.details[1].details[1].code)
   end)
 
-  it("larger than 1 MiB is kept and not decoded", function()
+  it("that has a member twice is left undecoded, unless nobody looks for it", function()
+    assert.are.equal("Bad Request", error_of('{"code":"a","code":"b"}').code)
+    assert.are.equal("Bad Request", error_of('{"code":"a","inner":{"target":"x","target":"y"}}').code)
+    assert.are.equal("a", error_of('{"code":"a","more":1,"more":2}').code)
+  end)
+
+  it("keeps 100 details and counts the rest, whatever their shape", function()
+    local function repeated(item, count) return item .. ("," .. item):rep(count - 1) end
+    local nested = '{"code":"a","details":[' .. repeated("{}", 150) .. "]}"
+    for body, kept in pairs({
+      ['{"errors":{"a":[' .. repeated('""', 250) .. "]}}"] = 100,
+      ['{"errors":{' .. repeated('"a":["x"]', 250) .. "}}"] = 100,
+      ['{"details":[' .. repeated("{}", 250) .. "]}"] = 100,
+      ['{"error":{"details":[' .. repeated('{"code":"a"}', 250) .. "]}}"] = 100,
+      ['{"details":[' .. nested .. "," .. repeated("{}", 99) .. "]}"] = 1,
+    }) do
+      local err = error_of(body)
+      assert.are.same({ kept, 150 }, { #err.details, err.omitted_details }, body:sub(1, 60))
+    end
+    assert.is_nil(error_of('{"details":[{}]}').omitted_details)
+  end)
+
+  it("of 1 MiB costs little, whatever its shape", function()
+    local function filled(before, item, after)
+      return before .. item:rep(math.floor((1024 * 1024 - #before - #after) / #item)) .. after
+    end
+    for _, body in ipairs({
+      filled('{"errors":{"a":[', '"",', '""]}}'),
+      filled('{"errors":{', '"aaaaaaaaaa":[],', '"a":[]}}'),
+      filled('{"errors":{', '"a":["x"],', '"a":[]}}'),
+      filled('{"details":[', "{},", "{}]}"),
+      filled('{"details":[', '{"message":"\\n"},', "{}]}"),
+      filled('{"message":"', "\\u0041", '"}'),
+      filled('{"inner":{"details":[', '{"inner":{}},', "{}]}}"),
+      filled('{"code":"x","more":[', "[],", "[]]}"),
+    }) do
+      collectgarbage()
+      collectgarbage()
+      local before, started = collectgarbage("count"), os.clock()
+      local err = error_of(body)
+      assert.is_true(os.clock() - started < 1, body:sub(1, 40))
+      err.response = nil -- which has the body
+      collectgarbage()
+      collectgarbage()
+      local kept = collectgarbage("count") - before
+      assert.is_true(kept < 200, ("%s keeps %.0f KiB"):format(body:sub(1, 40), kept))
+      assert.is_string(err.code)
+    end
+  end)
+
+  it("has its codes and targets cut at 256 bytes, on a character's border", function()
+    local err = error_of('{"code":"a' .. ("é"):rep(200) .. '","target":"' .. ("t"):rep(256) .. '","message":"m"}')
+    assert.are.same({ "a" .. ("é"):rep(127) .. "...", ("t"):rep(256), "m" }, { err.code, err.target, err.message })
+  end)
+
+  it("larger than 1 MiB is not decoded", function()
     local large = '{"code":"E","message":"' .. ("x"):rep(1024 * 1024) .. '"}'
     local err = error_of(large)
-    assert.are.same({ "Bad Request", #large }, { err.code, #err.response.body })
+    assert.are.equal("Bad Request", err.code)
+    assert.is_truthy(err.message:find("it is too long", 1, true), err.message)
+  end)
+
+  it("larger than 64 KiB is read whole, and kept as far as that", function()
+    local large = '{"more":"' .. ("x"):rep(64 * 1024) .. '","code":"E"}'
+    local err = error_of(large)
+    assert.are.same({ "E", large:sub(1, 64 * 1024), #large }, { err.code, err.response.body, err.response.body_bytes })
+    assert.is_nil(error_of(large:sub(1, 64 * 1024)).response.body_bytes)
   end)
 end)
 
 describe("the host's own lua-cjson", function()
-  local nested = '{"code":"E","inner":{"code":"a","inner":{"code":"b","inner":{"code":"c"}}}}'
-
-  it("is neither used nor changed", function()
-    local depth = cjson.decode_max_depth()
-    cjson.decode_max_depth(2)
-    finally(function() cjson.decode_max_depth(depth) end)
-    assert.are.equal("c", error_of(nested).inner.inner.inner.code)
-    assert.is_false((pcall(cjson.decode, nested)))
-    assert.are.equal(2, cjson.decode_max_depth())
+  it("is not needed", function()
+    local result = process.run_lua([[
+      package.preload.cjson = function() error("lua-cjson was required") end
+      require("webpubsub").new({ endpoint = "https://contoso.webpubsub.azure.com", key = "k", hub = "chat" })
+      print("fine")]])
+    assert.are.same({ "fine\n", "" }, { result.stdout, result.stderr })
   end)
 end)
 
@@ -177,18 +277,29 @@ describe("an error", function()
       .. "1 attempt, request " .. err.request_id .. ")", tostring(err))
   end)
 
-  it("prints as one line whatever the service sent", function()
+  it("prints its cause on a second line", function()
+    local err = error_of(WRAPPED)
+    assert.are.equal("webpubsub: add_user_to_group: Two are wrong (400 BadArgument, 1 attempt, request "
+      .. err.request_id .. ")\n  because: Inner; Innermost; a: first; second", tostring(err))
+    assert.is_truthy(tostring(error_of(PROBLEM)):find("\n  because: filter: at 14; filter: at 15", 1, true))
+    local many = error_of('{"errors":{"a":[' .. ('"x",'):rep(149) .. '"x"]}}')
+    assert.are.equal("a: x; a: x; a: x; 147 more", tostring(many):match("because: (.*)"))
+  end)
+
+  it("prints as two lines at most, which hide nothing, whatever the service sent", function()
     local bytes = {}
     for code = 0, 31 do bytes[#bytes + 1] = ("\\u%04x"):format(code) end
-    local control = table.concat(bytes) .. "\127"
-    local err = error_of('{"code":"c' .. control .. '","message":"m' .. control .. '"}')
-    assert.is_nil(tostring(err):find("%c"))
-    assert.is_truthy(tostring(err):find("webpubsub: add_user_to_group: m ", 1, true))
+    local control = table.concat(bytes) .. "\127\194\155\226\128\174\255"
+    local err = error_of(('{"code":"c%s","message":"m%s","inner":{"code":"i%s"},"errors":{"a%s":["d%s"]}}')
+      :gsub("%%s", { s = control, ["%s"] = control }))
+    local text = tostring(err)
+    assert.are.same({ "\n" }, { text:match("^[\32-\126]+(\n)[\32-\126]+$") }, text)
+    assert.is_truthy(text:find("webpubsub: add_user_to_group: m\\x00\\x01", 1, true), text)
   end)
 
   it("prints briefly whatever its length", function()
     local err = error_of('{"code":"' .. ("c"):rep(400000) .. '","message":"' .. ("m"):rep(500000) .. '"}')
-    assert.are.equal(500000, #err.message)
+    assert.are.equal(64 * 1024 + #"...", #err.message)
     assert.is_true(#tostring(err) < 1200)
     assert.is_truthy(tostring(err):find("mmm... (400 ccc", 1, true))
   end)
@@ -254,7 +365,7 @@ describe("an operation that asks whether something exists", function()
     group_exists = { group = "g" }, check_permission = { permission = "sendToGroup", connection = "c" } }
   for operation, arguments in pairs(asking) do
     it(operation .. " takes 404 as an answer", function()
-      local response = finish(operation, arguments, 404, "x-ms-error-code: Warning.X\r\n", "")
+      local response = finish(operation, arguments, 404, "x-ms-error-code: Warning.X.NotExisted\r\n", "")
       assert.are.same({ 404, false }, { response.status, response.is_error })
       assert.is_false(finish(operation, arguments, 200, "", "").is_error)
     end)
@@ -263,6 +374,7 @@ describe("an operation that asks whether something exists", function()
       for _, status in ipairs({ 400, 401, 403, 410, 429, 500 }) do
         assert.is_nil((finish(operation, arguments, status, "", "")))
       end
+      assert.is_nil((finish(operation, arguments, 404, "x-ms-error-code: Warning.X\r\n", "")))
     end)
   end
 
@@ -287,8 +399,20 @@ describe("the answer to generate_client_token", function()
       assert.is_nil(response)
       assert.are.same({ "protocol", "malformed", false, 200, body },
         { err.kind, err.code, err.retryable, err.response.status, err.response.body })
-      assert.is_truthy(tostring(err):find("its answer is not the JSON it should be", 1, true))
+      assert.is_truthy(tostring(err):find("its answer is not the JSON it should be: ", 1, true))
+      assert.is_nil(err.response.token)
     end
+  end)
+
+  it("that is none says why", function()
+    for body, why in pairs({ ["{}"] = "it has no token", ["[]"] = "it is no object",
+      ['{"token":"a'] = "it ends too early",
+      ['{"token":"a","token":"a"}'] = "a name is there twice", ['{"token":"\255"}'] = "a string is not UTF-8" }) do
+      local message = select(2, token_of(body)).message
+      assert.is_truthy(message:find(": " .. why, 1, true), message)
+    end
+    local _, err = finish("generate_client_token", nil, 200, "Content-Encoding: br\r\n", "\139\0")
+    assert.is_truthy(err.message:find("it is encoded as br, which was not asked for", 1, true), err.message)
   end)
 
   it("is not looked for in an error", function()
@@ -320,8 +444,12 @@ describe("the answer to list_connections_in_group", function()
     for _, body in ipairs({ "", "{}", "[]", '{"value":null}', '{"value":"c1"}', '{"value":["c1"]}',
       '{"value":[[1],2]}', '{"value":[{}]}', '{"value":[{"userId":"u"}]}', '{"value":[{"connectionId":5}]}',
       '{"value":[{"connectionId":""}]}', '{"value":[{"connectionId":"c"},{"connectionId":null}]}',
-      '{"value":{"c1":{"connectionId":"c1"}}}' }) do
-      assert.are.equal("malformed", select(2, page_of(body)).code, body)
+      '{"value":{"c1":{"connectionId":"c1"}}}', '{"value":[],"value":[]}', '{"value":[],"nextLink":5}',
+      '{"value":[],"nextLink":"a","nextLink":"b"}', '{"value":[{"connectionId":"c","connectionId":"d"}]}',
+      '{"value":[{"connectionId":"\255"}]}', '{"value":[]}x' }) do
+      local _, err = page_of(body)
+      assert.are.equal("malformed", err.code, body)
+      assert.is_nil(err.response.items or err.response.next_link)
     end
   end)
 end)

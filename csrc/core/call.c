@@ -14,6 +14,7 @@
 #include <string.h>
 
 const struct wps_limits wps_default_limits = {
+    .url_bytes = 12288, /* documented for Azure SignalR, with 16384 bytes of headers */
     .timeout = 60,
     .attempt_timeout = 15,
     /* the vendor's .NET client: 3 retries after 0.8, 1.6 and 3.2 s, 20 % more or less, of these statuses */
@@ -81,7 +82,8 @@ static enum wps_step send_attempt(struct wps_call *call, double now)
 {
     double left = time_left(call, now);
 
-    if (wps_buffer_check(&call->request.headers, &call->error, "headers"))
+    if (wps_buffer_check(&call->request.headers, &call->error, "headers")
+        || wps_request_check_size(&call->request, call->limits.url_bytes, 0, &call->error))
         return done(call, now);
     if (left <= 0)
         return deadline_passed(call, now);
@@ -179,11 +181,23 @@ static bool status_is_retryable(const struct wps_retry *retry, int status)
     return false;
 }
 
+/* Does a 404 say that what was asked about does not exist? The live service says so in a header; its emulator, which
+ * sends none, cannot be told from a gateway that is silent. Any other code means something else: no such hub, a path
+ * that a gateway does not know. */
+static bool says_no(struct wps_slice headers)
+{
+    static const char ending[] = "NotExisted";
+    const size_t length = sizeof ending - 1;
+    struct wps_slice code = wps_headers_find(headers, "x-ms-error-code");
+
+    return !code.length || (code.length >= length && memcmp(code.data + code.length - length, ending, length) == 0);
+}
+
 /* Only 2xx is success: redirects are not followed, for the token is good for one URL only. */
-static bool status_is_error(const struct wps_operation *operation, int status)
+static bool is_failure(const struct wps_operation *operation, int status, struct wps_slice headers)
 {
     if (operation->result == WPS_RESULT_EXISTS && status == 404)
-        return false;
+        return !says_no(headers);
     return status < 200 || status > 299;
 }
 
@@ -192,9 +206,12 @@ enum wps_step wps_call_response(struct wps_call *call, double now, double wall, 
 {
     struct wps_slice headers = { call->response.headers.data, call->response.headers.length };
     int status = call->response.status;
-    bool is_error = verdict == WPS_VERDICT_DEFAULT ? status_is_error(call->request.operation, status)
+    bool is_error = verdict == WPS_VERDICT_DEFAULT ? is_failure(call->request.operation, status, headers)
                                                    : verdict != WPS_VERDICT_SUCCESS;
 
+    if (headers.length && memchr(headers.data, '\0', headers.length)) /* whichever transport let it pass */
+        return wps_call_failure(call, now, random, WPS_PROTOCOL, "malformed", "a header of the response has a NUL byte",
+                                false);
     memset(&call->error, 0, sizeof call->error);
     call->retryable = false;
     if (!is_error)
@@ -205,8 +222,42 @@ enum wps_step wps_call_response(struct wps_call *call, double now, double wall, 
         call->challenged = true;
         return next_attempt(call, now);
     }
+    if (call->claims.failed) {
+        memset(&call->error, 0, sizeof call->error);
+        wps_buffer_check(&call->claims, &call->error, "claims");
+        return done(call, now);
+    }
     call->retryable = verdict == WPS_VERDICT_RETRY || status_is_retryable(&call->limits.retry, status);
     return retry_or_give_up(call, now, random);
+}
+
+/* Can the same request succeed a moment later, and may it be sent again? Each code of a transport says so here and
+ * nowhere else, and no message does: the words of libcurl and NGINX change. A code that is missing is that of an
+ * exchange that broke for a reason nobody knows. */
+static const struct {
+    const char *code;
+    bool retryable;
+} transport_codes[] = {
+    { "resolve", true },
+    { "connect", true },
+    { "proxy", true },
+    { "tls", true },
+    { "certificate", false }, /* what is not trusted now will not be in a second */
+    { "descriptors", true },
+    { "closed", true },
+    { "busy", true },
+    { "failed", true },
+    { "forked", false }, /* the parent process sends it */
+};
+
+static bool failure_is_retryable(enum wps_kind kind, const char *code)
+{
+    if (kind != WPS_TRANSPORT)
+        return kind == WPS_TIMEOUT; /* a broken answer does not mend itself */
+    for (size_t i = 0; i < sizeof transport_codes / sizeof *transport_codes; i++)
+        if (strcmp(code, transport_codes[i].code) == 0)
+            return transport_codes[i].retryable;
+    return true;
 }
 
 enum wps_step wps_call_failure(struct wps_call *call, double now, double random, enum wps_kind kind, const char *code,
@@ -216,8 +267,7 @@ enum wps_step wps_call_failure(struct wps_call *call, double now, double random,
     wps_fail(&call->error, kind, NULL, code, "%s", message);
     wps_response_free(&call->response);
     call->retry_after = -1;
-    /* a certificate that is not trusted now will not be trusted in a second, nor will a broken answer mend itself */
-    call->retryable = (kind == WPS_TRANSPORT && strcmp(code, "certificate") != 0) || kind == WPS_TIMEOUT;
+    call->retryable = failure_is_retryable(kind, code);
     call->fresh = true;
     if (kind == WPS_TIMEOUT && time_left(call, now) <= 0)
         return deadline_passed(call, now);
@@ -226,6 +276,12 @@ enum wps_step wps_call_failure(struct wps_call *call, double now, double random,
         return next_attempt(call, now);
     }
     return retry_or_give_up(call, now, random);
+}
+
+enum wps_step wps_call_disown(struct wps_call *call, double now)
+{
+    return wps_call_failure(call, now, 0, WPS_TRANSPORT, "forked",
+                            "the call was started before fork() and belongs to the parent process", false);
 }
 
 enum wps_step wps_call_resume(struct wps_call *call, double now)

@@ -14,9 +14,18 @@ static bool is_alphanumeric(char byte)
     return is_digit(byte) || (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
 }
 
+/* Negative: no hexadecimal digit. */
+static int hex_value(int byte)
+{
+    if (byte >= '0' && byte <= '9')
+        return byte - '0';
+    byte |= 0x20;
+    return byte >= 'a' && byte <= 'f' ? byte - 'a' + 10 : -1;
+}
+
 static bool is_hex(char byte)
 {
-    return is_digit(byte) || (byte >= 'a' && byte <= 'f') || (byte >= 'A' && byte <= 'F');
+    return hex_value(byte) >= 0;
 }
 
 /* RFC 3986, unreserved: the bytes by their values, as one bit each. */
@@ -159,16 +168,38 @@ size_t wps_origin_length(struct wps_slice url)
     return at < url.length ? at : 0;
 }
 
+/* Takes a number from 0 to 255 off the text; negative: there is none. Like inet_pton(), it knows no leading zeros. */
+static int take_octet(struct wps_slice *text)
+{
+    int value = 0;
+    size_t digits = 0;
+
+    for (; digits < text->length && digits < 3 && is_digit(text->data[digits]); digits++)
+        value = value * 10 + (text->data[digits] - '0');
+    if (!digits || value > 255 || (digits > 1 && text->data[0] == '0'))
+        return -1;
+    text->data += digits;
+    text->length -= digits;
+    return value;
+}
+
+/* What is no address is a name, which a name server may lead anywhere: 127.evil.example, but 127.0.0.256 as well. */
+static bool is_loopback_address(struct wps_slice text)
+{
+    bool loopback = take_octet(&text) == 127;
+
+    for (int i = 0; loopback && i < 3; i++) {
+        loopback = text.length && text.data[0] == '.';
+        text.data += loopback;
+        text.length -= loopback;
+        loopback = loopback && take_octet(&text) >= 0;
+    }
+    return loopback && !text.length;
+}
+
 static bool host_is_loopback(struct wps_slice host)
 {
-    if (wps_slice_is(host, "localhost") || wps_slice_is(host, "[::1]"))
-        return true;
-    if (host.length < 7 || memcmp(host.data, "127.", 4) != 0)
-        return false;
-    for (size_t i = 0; i < host.length; i++) /* 127.evil.example is a name, not an address */
-        if (!is_digit(host.data[i]) && host.data[i] != '.')
-            return false;
-    return true;
+    return wps_slice_is(host, "localhost") || wps_slice_is(host, "[::1]") || is_loopback_address(host);
 }
 
 static bool host_is_valid(struct wps_slice host)
@@ -204,27 +235,115 @@ static bool split_authority(struct wps_slice authority, struct wps_slice *host, 
     return true;
 }
 
-bool wps_path_has_dots(struct wps_slice path)
+bool wps_proxy_is_loopback(struct wps_slice url)
 {
-    size_t dots = 0, other = 0;
+    struct wps_slice rest = url, host;
+    int port = 0;
 
-    for (size_t i = 0; i <= path.length; i++) {
-        char byte = '/'; /* as if one followed */
+    for (size_t i = 0; i + 2 < url.length && rest.data == url.data; i++)
+        if (memcmp(url.data + i, "://", 3) == 0) {
+            rest.data += i + 3;
+            rest.length -= i + 3;
+        }
+    for (size_t i = 0; i < rest.length; i++)
+        if (strchr("/?#", rest.data[i])) /* a NUL as well */
+            rest.length = i;
+    for (size_t i = rest.length; i > 0; i--)
+        if (rest.data[i - 1] == '@') { /* after a user's name and password */
+            rest.data += i;
+            rest.length -= i;
+            break;
+        }
+    return split_authority(rest, &host, &port) && host_is_loopback(host);
+}
 
-        if (i < path.length)
-            byte = path.data[i];
-        if (byte == '/' || byte == '\\') {
-            if (dots && !other)
+/* ------------------------------------------------------------------ dot segments */
+
+enum { MOST_DECODINGS = 2 };
+
+/* The first byte of the text after decoding it `times` times, and how many bytes of the text it takes; 0: none left. */
+static size_t decode_byte(struct wps_slice text, int times, int *byte)
+{
+    size_t taken = 0, used = 0;
+    int bytes[3] = { 0 }, wanted = times ? 3 : 1, got = 0;
+
+    if (!times) {
+        *byte = text.length ? (unsigned char)text.data[0] : 0;
+        return text.length > 0;
+    }
+    for (; got < wanted; got++) {
+        struct wps_slice rest = { text.data + used, text.length - used };
+        size_t length = decode_byte(rest, times - 1, &bytes[got]);
+        if (!length)
+            break;
+        used += length;
+        if (!got)
+            taken = length;
+        if (bytes[0] != '%')
+            break;
+    }
+    *byte = bytes[0];
+    if (got == 3 && hex_value(bytes[1]) >= 0 && hex_value(bytes[2]) >= 0) {
+        *byte = hex_value(bytes[1]) << 4 | hex_value(bytes[2]);
+        taken = used;
+    }
+    return taken;
+}
+
+/* What ends a segment somewhere on the way: servlets cut parameters off at ";", others read "\" as "/", and a NUL, "?"
+ * or "#" that was decoded too early ends the path. */
+static bool ends_segment(int byte)
+{
+    return byte == '/' || byte == '\\' || byte == ';' || byte == '?' || byte == '#' || byte == '\0';
+}
+
+static bool has_dots_decoded(struct wps_slice path, int times)
+{
+    size_t dots = 0, other = 0, length;
+
+    do {
+        int byte;
+        length = decode_byte(path, times, &byte);
+        path.data += length;
+        path.length -= length;
+        if (!length || ends_segment(byte)) {
+            if ((dots == 1 || dots == 2) && !other)
                 return true;
             dots = other = 0;
         } else if (byte == '.') {
             dots++;
-        } else if (path.length - i >= 3 && memcmp(path.data + i, "%2", 2) == 0 && (path.data[i + 2] | 0x20) == 'e') {
-            dots++;
-            i += 2;
-        } else {
+        } else if (byte >= ' ') { /* some parsers drop control bytes */
             other++;
         }
+    } while (length);
+    return false;
+}
+
+bool wps_path_has_dots(struct wps_slice path)
+{
+    if (!path.length || !(memchr(path.data, '.', path.length) || memchr(path.data, '%', path.length)))
+        return false;
+    for (int times = 0; times <= MOST_DECODINGS; times++)
+        if (has_dots_decoded(path, times))
+            return true;
+    return false;
+}
+
+bool wps_segment_is_hollow(struct wps_slice segment)
+{
+    for (int times = 0; times <= MOST_DECODINGS; times++) {
+        struct wps_slice rest = segment;
+        size_t length;
+        bool hollow = true;
+        int byte;
+
+        while (hollow && (length = decode_byte(rest, times, &byte))) {
+            hollow = ends_segment(byte) || byte < ' ';
+            rest.data += length;
+            rest.length -= length;
+        }
+        if (hollow)
+            return true;
     }
     return false;
 }

@@ -32,14 +32,24 @@ static void look_back(struct wps_exchange *exchange)
     exchange->distrust = exchange->stale;
 }
 
+/* Who sends a message only once must know what may have become of it. */
+static const char *words_of_closing(const struct wps_exchange *exchange)
+{
+    if (exchange->http.received)
+        return "the connection was closed in the middle of the response";
+    return exchange->written ? "the connection was closed before any answer; the request may have been carried out"
+                             : "the connection was closed before any answer";
+}
+
 /* The codec's word on what came, or did not. */
 static enum wps_move fail_as_told(struct wps_exchange *exchange)
 {
     const struct wps_error *told = &exchange->http.error;
 
-    if (told->kind == WPS_TRANSPORT)
-        look_back(exchange);
-    return fail(exchange, told->kind, told->code, told->message);
+    if (told->kind != WPS_TRANSPORT)
+        return fail(exchange, told->kind, told->code, told->message);
+    look_back(exchange);
+    return fail(exchange, told->kind, told->code, words_of_closing(exchange));
 }
 
 /* Nothing of the request has left, so another connection changes nothing but the time it takes. */
@@ -152,6 +162,8 @@ static bool is_connected(const struct wps_exchange *exchange)
 
 enum wps_move wps_exchange_received(struct wps_exchange *exchange, const char *data, size_t length)
 {
+    if (length)
+        exchange->keep = false; /* more than the response */
     if (!is_connected(exchange) || !length)
         return exchange->move;
     if (!exchange->written) { /* nobody asked: a late answer to an earlier request, or a server of another kind */
@@ -172,6 +184,7 @@ enum wps_move wps_exchange_received(struct wps_exchange *exchange, const char *d
 
 enum wps_move wps_exchange_ended(struct wps_exchange *exchange)
 {
+    exchange->keep = false;
     if (!is_connected(exchange) || replace(exchange))
         return exchange->move;
     if (wps_http1_end(&exchange->http) == WPS_HTTP1_DONE)
@@ -189,9 +202,7 @@ enum wps_move wps_exchange_broke(struct wps_exchange *exchange, const char *word
         return exchange->move = WPS_READ;
     }
     look_back(exchange);
-    return fail_with_detail(exchange, "closed",
-                            exchange->http.received ? "the connection was closed in the middle of the response"
-                                                    : "the connection was closed before any answer", words);
+    return fail_with_detail(exchange, "closed", words_of_closing(exchange), words);
 }
 
 /* ------------------------------------------------------------------ time */

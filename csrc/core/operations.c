@@ -23,7 +23,7 @@
 PATH(user, "user", "userId", WPS_ID, "the user's id");
 PATH(connection, "connection", "connectionId", WPS_ID, "the connection's id");
 PATH(group, "group", "group", WPS_GROUP, "the group's name, 1 to 1024 characters");
-QUERY(excluded, "excluded", "excluded", WPS_LIST, "connection ids to leave out, matched exactly");
+QUERY(excluded, "excluded", "excluded", WPS_LIST, "connection ids to leave out, matched exactly; about 11 KiB of them fit into a URL");
 QUERY(reason, "reason", "reason", WPS_TEXT, "why, told to the clients that are closed");
 QUERY(filter, "filter", "filter", WPS_TEXT, "an OData expression that chooses the receivers");
 INTEGER(ttl, "ttl", "messageTtlSeconds", 0, 300, "seconds the service may keep the message for a slow client, 0 to 300");

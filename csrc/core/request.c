@@ -1,6 +1,7 @@
 /* request.c - an operation and its arguments become a method, a URL, headers and a body. */
-#include "core/service.h"
 #include "core/headers.h"
+#include "core/json.h"
+#include "core/service.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,7 @@ void wps_request_begin(struct wps_request *request, const struct wps_operation *
 {
     request->operation = operation;
     request->body.maximum = WPS_MAX_BODY;
+    request->url.maximum = request->target.maximum = request->query.maximum = WPS_MAX_BUILT;
 }
 
 void wps_request_free(struct wps_request *request)
@@ -24,14 +26,18 @@ void wps_request_free(struct wps_request *request)
 
 /* ------------------------------------------------------------------ what a value may be */
 
-/* A segment that a URL parser on the way may fold away would turn a call for one user into one for the whole hub;
- * escaping its dots does not help, for parsers fold %2E as well. */
+/* A segment that something on the way may fold away would turn a call for one user into one for the whole hub. Escaping
+ * does not help: parsers fold %2E as well, and a gateway that decodes %2F makes several segments of one. */
 static enum wps_kind check_segment(struct wps_slice value, const char *name, struct wps_error *error)
 {
-    if (value.length <= 2 && (value.data[0] == '.' && value.data[value.length - 1] == '.'))
+    if (wps_path_has_dots(value))
         return wps_fail(error, WPS_ARGUMENT, name, "invalid",
-                        "%s must not be \"%.*s\": in a URL that means another resource", name, (int)value.length,
-                        value.data);
+                        "%s must not be or contain a dot segment (\".\" or \"..\", also between / \\ ; ? # or escaped): "
+                        "what decodes the URL on the way would make another resource of it", name);
+    if (wps_segment_is_hollow(value))
+        return wps_fail(error, WPS_ARGUMENT, name, "invalid",
+                        "%s must not consist of / \\ ; ? # only: what decodes the URL on the way and merges slashes would "
+                        "leave nothing of it", name);
     if (wps_slice_has_control(value))
         return wps_fail(error, WPS_ARGUMENT, name, "invalid", "%s must not have control bytes", name);
     return WPS_OK;
@@ -67,7 +73,7 @@ static enum wps_kind check_text(const struct wps_parameter *parameter, const cha
 {
     enum wps_kind failed = WPS_OK;
 
-    if (!value.length && parameter->type != WPS_TEXT)
+    if (!value.length && (parameter->type != WPS_TEXT || parameter->place == WPS_IN_PATH))
         return wps_fail(error, WPS_ARGUMENT, name, "empty", "%s must not be empty; expected %s", name, parameter->doc);
     if (!wps_slice_is_utf8(value))
         return wps_fail(error, WPS_ARGUMENT, name, "invalid", "%s must be UTF-8", name);
@@ -82,14 +88,13 @@ static enum wps_kind check_text(const struct wps_parameter *parameter, const cha
 
 /* ------------------------------------------------------------------ where a value goes */
 
-/* Where the operation's parameter of this type stands; every operation with content has each of its companions. */
-static int index_of(const struct wps_operation *operation, enum wps_type type)
+/* The bit in `given` of the operation's parameter of this type; 0: it has none. */
+static unsigned bit_of(const struct wps_operation *operation, enum wps_type type)
 {
-    int index = 0;
-
-    while (operation->parameters[index]->type != type)
-        index++;
-    return index;
+    for (int i = 0; i < WPS_MAX_PARAMETERS && operation->parameters[i]; i++)
+        if (operation->parameters[i]->type == type)
+            return 1u << i;
+    return 0;
 }
 
 static enum wps_kind set_media_type(struct wps_request *request, struct wps_slice value, struct wps_error *error)
@@ -98,7 +103,7 @@ static enum wps_kind set_media_type(struct wps_request *request, struct wps_slic
         const char *name, *mime;
     } types[] = { { "text", "text/plain" }, { "json", "application/json" }, { "binary", "application/octet-stream" } };
 
-    if (request->given & 1u << index_of(request->operation, WPS_JSON))
+    if (request->given & bit_of(request->operation, WPS_JSON))
         return wps_fail(error, WPS_ARGUMENT, "content_type", "invalid",
                         "json is sent as application/json; give content_type with content only");
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
@@ -123,14 +128,16 @@ static enum wps_kind set_content(struct wps_request *request, struct wps_slice v
     return wps_buffer_check(&request->body, error, "content");
 }
 
-/* The value is the text of the JSON already. */
-static enum wps_kind set_json(struct wps_request *request, struct wps_slice value, struct wps_error *error)
+struct wps_buffer *wps_request_json(struct wps_request *request, int index, struct wps_error *error)
 {
-    if (request->has_body)
-        return wps_fail(error, WPS_ARGUMENT, "json", "invalid", "content and json are both given; give one of them");
-    request->given |= 1u << index_of(request->operation, WPS_CONTENT);
+    if (request->has_body) {
+        wps_fail(error, WPS_ARGUMENT, "json", "invalid", "content and json are both given; give one of them");
+        return NULL;
+    }
+    request->given |= 1u << index | bit_of(request->operation, WPS_CONTENT);
     request->content_type = "application/json";
-    return set_content(request, value, error);
+    request->has_body = true;
+    return &request->body;
 }
 
 static void add_query(struct wps_buffer *buffer, const char *name, struct wps_slice value)
@@ -165,18 +172,27 @@ static void add_member(struct wps_request *request, const struct wps_parameter *
     request->content_type = "application/json";
 }
 
+/* `whole` is what has become too long with this parameter. */
+static enum wps_kind check_room(const struct wps_buffer *buffer, const struct wps_parameter *parameter,
+                                const char *whole, struct wps_error *error)
+{
+    if (buffer->failed == WPS_ARGUMENT)
+        return wps_fail(error, WPS_ARGUMENT, parameter->name, "invalid", "with %s %s is longer than %zu bytes",
+                        parameter->name, whole, buffer->maximum);
+    return wps_buffer_check(buffer, error, whole);
+}
+
 enum wps_kind wps_request_text(struct wps_request *request, int index, int item, struct wps_slice value,
                                struct wps_error *error)
 {
     const struct wps_parameter *parameter = request->operation->parameters[index];
     const char *name = parameter->name;
+    size_t before = request->query.length;
     char numbered[48];
 
     request->given |= 1u << index;
     if (parameter->type == WPS_CONTENT)
         return set_content(request, value, error);
-    if (parameter->type == WPS_JSON)
-        return set_json(request, value, error);
     if (parameter->type == WPS_MEDIA)
         return set_media_type(request, value, error);
     if (item) {
@@ -185,13 +201,18 @@ enum wps_kind wps_request_text(struct wps_request *request, int index, int item,
     }
     if (check_text(parameter, name, value, error))
         return error->kind;
-    if (parameter->place == WPS_IN_PATH)
+    if (parameter->place == WPS_IN_PATH) {
         request->path_values[index] = value;
-    else if (parameter->place == WPS_IN_QUERY)
-        add_query(&request->query, parameter->wire, value);
-    else
+        request->bytes[index] = value.length;
+        return WPS_OK;
+    }
+    if (parameter->place == WPS_IN_BODY) {
         add_member(request, parameter, item, value);
-    return WPS_OK;
+        return check_room(&request->body, parameter, "the body", error);
+    }
+    add_query(&request->query, parameter->wire, value);
+    request->bytes[index] += request->query.length - before;
+    return check_room(&request->query, parameter, "the URL", error);
 }
 
 enum wps_kind wps_request_integer(struct wps_request *request, int index, int64_t value, struct wps_error *error)
@@ -224,8 +245,12 @@ static void append_path(struct wps_request *request)
         if (*path == '{') {
             struct wps_slice name = { path + 1, strcspn(path + 1, "}") };
             for (int i = 0; i < WPS_MAX_PARAMETERS && operation->parameters[i]; i++)
-                if (wps_slice_equal(name, wps_slice_of(operation->parameters[i]->name)))
+                if (wps_slice_equal(name, wps_slice_of(operation->parameters[i]->name))) {
+                    size_t before = request->url.length;
                     wps_escape(&request->url, request->path_values[i]);
+                    if (!request->url.failed)
+                        request->bytes[i] = request->url.length - before;
+                }
             path += name.length + 2;
         }
     }
@@ -242,6 +267,48 @@ static enum wps_kind check_required(const struct wps_request *request, struct wp
                             parameter->doc);
     }
     return WPS_OK;
+}
+
+/* The parameter that takes the most of the URL, as the one to shorten; NULL: none takes any. */
+static const struct wps_parameter *longest_parameter(const struct wps_request *request, size_t *bytes)
+{
+    const struct wps_parameter *longest = NULL;
+
+    *bytes = 0;
+    for (int i = 0; i < WPS_MAX_PARAMETERS; i++)
+        if (request->bytes[i] > *bytes) {
+            *bytes = request->bytes[i];
+            longest = request->operation->parameters[i];
+        }
+    return longest;
+}
+
+enum wps_kind wps_request_check_size(const struct wps_request *request, size_t maximum, size_t token_bytes,
+                                     struct wps_error *error)
+{
+    const size_t url = request->url.length, headers = request->headers.length + token_bytes;
+    const size_t most_headers = maximum / 3 * 4;
+    const struct wps_parameter *longest;
+    char share[96] = "";
+    size_t bytes;
+
+    if (url <= maximum && headers <= most_headers)
+        return WPS_OK;
+    longest = longest_parameter(request, &bytes);
+    if (longest)
+        snprintf(share, sizeof share, ", %zu of them for %s", bytes, longest->name);
+    if (url > maximum)
+        return wps_fail(error, WPS_ARGUMENT, longest ? longest->name : "the URL", "invalid",
+                        "the URL has %zu bytes%s; the service takes at most %zu (option max_url_bytes)", url, share,
+                        maximum);
+    if (!longest || !token_bytes || bytes < url / 2)
+        return wps_fail(error, WPS_ARGUMENT, "headers", "invalid",
+                        "the request has %zu bytes of headers; the service takes at most %zu (option max_url_bytes, and "
+                        "a third more)", headers, most_headers);
+    return wps_fail(error, WPS_ARGUMENT, longest->name, "invalid",
+                    "the request has %zu bytes of headers with its token, which repeats the URL of %zu bytes%s; the "
+                    "service takes at most %zu (option max_url_bytes, and a third more)", headers, url, share,
+                    most_headers);
 }
 
 /* The target is what the server is asked for: a reverse proxy has its own path in front of the original one. */
@@ -264,6 +331,8 @@ enum wps_kind wps_request_finish(struct wps_request *request, const struct wps_e
                                  struct wps_slice hub, struct wps_error *error)
 {
     struct wps_buffer *url = &request->url;
+    const struct wps_parameter *longest;
+    size_t bytes;
 
     if (check_required(request, error))
         return error->kind;
@@ -274,6 +343,9 @@ enum wps_kind wps_request_finish(struct wps_request *request, const struct wps_e
         wps_escape(url, hub);
     }
     append_path(request);
+    longest = longest_parameter(request, &bytes);
+    if (longest && check_room(url, longest, "the URL", error))
+        return error->kind;
     wps_buffer_text(url, "?api-version=" WPS_API_VERSION);
     wps_buffer_append(url, wps_buffer_string(&request->query), request->query.length);
     if (request->body_is_object)
@@ -289,7 +361,7 @@ enum wps_kind wps_request_finish(struct wps_request *request, const struct wps_e
 /* ------------------------------------------------------------------ changes afterwards */
 
 enum wps_kind wps_request_add_query(struct wps_request *request, struct wps_slice name, struct wps_slice value,
-                                    struct wps_error *error)
+                                    size_t maximum, struct wps_error *error)
 {
     struct wps_buffer *const buffers[] = { &request->url, &request->target };
     const size_t before[] = { request->url.length, request->target.length };
@@ -303,13 +375,17 @@ enum wps_kind wps_request_add_query(struct wps_request *request, struct wps_slic
         wps_escape(buffers[i], value);
         wps_buffer_check(buffers[i], error, "the URL");
     }
+    if (request->url.length > maximum)
+        wps_fail(error, WPS_ARGUMENT, "value", "invalid",
+                 "with this query parameter the URL has %zu bytes; the service takes at most %zu (option max_url_bytes)",
+                 request->url.length, maximum);
     for (int i = 0; i < 2 && error->kind; i++) /* both or neither: what is signed must be what is sent */
         wps_buffer_truncate(buffers[i], before[i]);
     return error->kind;
 }
 
 enum wps_kind wps_request_follow(struct wps_request *request, const struct wps_endpoint *endpoint,
-                                 struct wps_slice url, struct wps_error *error)
+                                 struct wps_slice url, size_t maximum, struct wps_error *error)
 {
     const struct wps_base *service = &endpoint->service;
     struct wps_slice origin = { url.data, wps_origin_length(url) };
@@ -326,13 +402,16 @@ enum wps_kind wps_request_follow(struct wps_request *request, const struct wps_e
     while (path.length < url.length - origin.length && path.data[path.length] != '?')
         path.length++;
     if (wps_path_has_dots(path)) /* behind a reverse proxy they could lead out of the service */
-        return wps_fail(error, WPS_PROTOCOL, NULL, "malformed", "the link to the next page has dot segments");
-    if (url.length > WPS_MAX_LINK)
-        return wps_fail(error, WPS_PROTOCOL, NULL, "too_large",
-                        "the link to the next page is longer than %d bytes", WPS_MAX_LINK);
+        return wps_fail(error, WPS_PROTOCOL, NULL, "malformed",
+                        "the link to the next page has dot segments, plain or escaped");
+    if (url.length > maximum)
+        return wps_fail(error, WPS_PROTOCOL, NULL, "too_large", "the link to the next page has %zu bytes; the service "
+                        "takes at most %zu (option max_url_bytes)", url.length, maximum);
     same = !wps_base_parse(&base, origin, 0, "nextLink", &ignored) && base.url.length == service->origin
            && memcmp(base.url.data, service->url.data, service->origin) == 0;
     wps_base_free(&base);
+    if (ignored.kind == WPS_NO_MEMORY)
+        return wps_fail(error, WPS_NO_MEMORY, NULL, "memory", "not enough memory");
     if (!same)
         return wps_fail(error, WPS_PROTOCOL, NULL, "foreign_link",
                         "the link to the next page leads to another server; it was not followed");

@@ -1,6 +1,7 @@
 /* response.c - what a response says besides its body: how long to wait, and a code where the body has none. */
-#include "core/service.h"
+#include "core/base64.h"
 #include "core/headers.h"
+#include "core/service.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -173,29 +174,72 @@ struct wps_slice wps_fallback_code(int status, struct wps_slice headers, char *r
     return code;
 }
 
-/* Both alphabets, with or without padding; false: not base64. */
-static bool decode_base64(struct wps_slice text, struct wps_buffer *out)
-{
-    unsigned bits = 0;
-    int held = 0;
+/* ------------------------------------------------------------------ bodies that cannot be read */
 
-    for (size_t i = 0; i < text.length && text.data[i] != '='; i++) {
-        char byte = text.data[i], decoded;
-        int value = byte >= 'A' && byte <= 'Z' ? byte - 'A' : byte >= 'a' && byte <= 'z' ? byte - 'a' + 26
-                    : byte >= '0' && byte <= '9' ? byte - '0' + 52 : byte == '+' || byte == '-' ? 62
-                    : byte == '/' || byte == '_' ? 63 : -1;
-        if (value < 0)
-            return false;
-        bits = (bits << 6 | (unsigned)value) & 0xffff;
-        held += 6;
-        if (held >= 8) {
-            held -= 8;
-            decoded = (char)(bits >> held & 0xff);
-            wps_buffer_append(out, &decoded, 1);
+/* The value of a parameter of Content-Type, without its quotes. */
+static struct wps_slice media_parameter(struct wps_slice type, const char *name)
+{
+    size_t length = strlen(name);
+
+    while (type.length) {
+        const char *end = memchr(type.data, ';', type.length);
+        struct wps_slice part = { type.data, end ? (size_t)(end - type.data) : type.length }, word;
+
+        type.data += part.length + (end != NULL);
+        type.length -= part.length + (end != NULL);
+        part = wps_slice_trim(part);
+        word.data = part.data;
+        word.length = length;
+        if (part.length <= length || part.data[length] != '=' || !wps_slice_is(word, name))
+            continue;
+        part.data += length + 1;
+        part.length -= length + 1;
+        if (part.length >= 2 && part.data[0] == '"') {
+            part.data++;
+            part.length -= 2;
         }
+        return part;
     }
-    return out->length > 0 && !out->failed;
+    return wps_slice_of(NULL);
 }
+
+/* application/json, text/json, application/problem+json; where there is no type, nobody says that it is another. */
+static bool is_json_type(struct wps_slice type)
+{
+    static const char suffix[] = "json";
+    struct wps_slice ending;
+
+    if (type.length < sizeof suffix)
+        return !type.length;
+    ending.data = type.data + type.length - (sizeof suffix - 1);
+    ending.length = sizeof suffix - 1;
+    return wps_slice_is(ending, suffix) && (ending.data[-1] == '/' || ending.data[-1] == '+');
+}
+
+void wps_body_complaint(struct wps_slice headers, const char *problem, char *text, size_t size)
+{
+    enum { SHOWN = 40 }; /* bytes of what came from outside */
+    struct wps_slice encoding = wps_headers_find(headers, "Content-Encoding");
+    struct wps_slice type = wps_headers_find(headers, "Content-Type");
+    struct wps_slice charset = media_parameter(type, "charset");
+    const char *end = type.length ? memchr(type.data, ';', type.length) : NULL;
+
+    if (end)
+        type.length = (size_t)(end - type.data);
+    type = wps_slice_trim(type);
+    if (encoding.length && !wps_slice_is(encoding, "identity"))
+        snprintf(text, size, "it is encoded as %.*s, which was not asked for",
+                 (int)(encoding.length < SHOWN ? encoding.length : SHOWN), encoding.data);
+    else if (charset.length && !wps_slice_is(charset, "utf-8") && !wps_slice_is(charset, "us-ascii"))
+        snprintf(text, size, "it is in %.*s, not UTF-8", (int)(charset.length < SHOWN ? charset.length : SHOWN),
+                 charset.data);
+    else if (!is_json_type(type))
+        snprintf(text, size, "it is %.*s, not JSON", (int)(type.length < SHOWN ? type.length : SHOWN), type.data);
+    else
+        snprintf(text, size, "%s", problem);
+}
+
+/* ------------------------------------------------------------------ claims */
 
 bool wps_claims_challenge(int status, struct wps_slice headers, struct wps_buffer *claims)
 {
@@ -203,8 +247,8 @@ bool wps_claims_challenge(int status, struct wps_slice headers, struct wps_buffe
 
     wps_buffer_truncate(claims, 0);
     found = status == 401 && wps_slice_is(wps_challenge(headers, "error"), "insufficient_claims")
-            && decode_base64(wps_challenge(headers, "claims"), claims);
-    if (!found)
+            && wps_base64_decode(claims, wps_challenge(headers, "claims")) && claims->length;
+    if (!found && claims->failed != WPS_NO_MEMORY)
         wps_buffer_truncate(claims, 0); /* what was decoded before it went wrong */
     return found;
 }

@@ -25,10 +25,14 @@ struct wps_endpoint {
 enum wps_kind wps_base_parse(struct wps_base *base, struct wps_slice text, int port, const char *what,
                              struct wps_error *error);
 void wps_base_free(struct wps_base *base);
+/* Is the host of scheme://[user:password@]host[:port] this machine by its very name? */
+bool wps_proxy_is_loopback(struct wps_slice url);
 /* Length of "https://host[:port]" in an absolute URL; 0 where it has no path after that. */
 size_t wps_origin_length(struct wps_slice url);
-/* Has it a segment of dots, plain or escaped, which a URL parser on the way could fold away? */
+/* Has it a dot segment ("." or ".."), as it is or decoded once or twice, which something on the way could fold away? */
 bool wps_path_has_dots(struct wps_slice path);
+/* Is nothing left of it, as it is or decoded, once slashes are merged? Then a path ends before it. */
+bool wps_segment_is_hollow(struct wps_slice segment);
 
 struct wps_connection_string {
     struct wps_slice endpoint; /* these point into the text that was parsed */
@@ -48,23 +52,23 @@ enum wps_kind wps_hub_check(struct wps_slice hub, struct wps_error *error);
 #define WPS_API_VERSION "2024-12-01"
 
 enum wps_type {
-    WPS_ID,      /* names a user or connection: not empty; in a path not ".", ".." and without control bytes */
+    WPS_ID,      /* names a user or connection: not empty; in a path without dot segments and control bytes */
     WPS_GROUP,   /* 1-1024 characters, not all white space; in a path an id's rules apply as well */
-    WPS_TEXT,    /* any UTF-8 */
-    WPS_INTEGER, /* within minimum..maximum */
+    WPS_TEXT,    /* any UTF-8; in a path an id's rules apply */
+    WPS_INTEGER, /* within minimum..maximum; in a query */
     WPS_CHOICE,  /* one of `choices` */
-    WPS_LIST,    /* texts, none of them empty */
-    WPS_GROUPS,  /* names of groups */
-    WPS_CONTENT, /* the message itself, bytes */
-    WPS_JSON,    /* the message as a value that the bindings encode */
+    WPS_LIST,    /* texts, none of them empty; not in a path */
+    WPS_GROUPS,  /* names of groups; not in a path */
+    WPS_CONTENT, /* the message itself, bytes; with WPS_JSON and WPS_MEDIA after it, and no other member in the body */
+    WPS_JSON,    /* the message as a value that the bindings encode: wps_request_json() */
     WPS_MEDIA    /* the content's type: a short name of ours, or the MIME type itself */
 };
 
 enum wps_place { WPS_IN_PATH, WPS_IN_QUERY, WPS_IN_BODY };
 
 struct wps_parameter {
-    const char *name; /* what a Lua program writes */
-    const char *wire; /* what the service reads; in a path the name in braces */
+    const char *name; /* what a Lua program writes; stands in braces in a path */
+    const char *wire; /* what the service reads in a query or a body; "" for what is the body */
     enum wps_type type;
     enum wps_place place;
     bool required;
@@ -75,13 +79,14 @@ struct wps_parameter {
 
 enum wps_result {
     WPS_RESULT_NONE,
-    WPS_RESULT_EXISTS, /* 404 is the answer "no", every other failure an error */
+    WPS_RESULT_EXISTS, /* 404 is the answer "no", where no code says otherwise; every other failure is an error */
     WPS_RESULT_TOKEN,  /* {"token": "..."} */
     WPS_RESULT_LIST    /* {"value": [...], "nextLink": "..."?} */
 };
 
 enum { WPS_MAX_PARAMETERS = 8 };
 
+/* spec/operations_table_spec.lua refuses a row that the rest of the core does not carry out. */
 struct wps_operation {
     const char *name;
     const char *method;
@@ -102,8 +107,7 @@ const char *wps_type_name(enum wps_type type);
 
 /* ------------------------------------------------------------------ jwt */
 
-void wps_json_string(struct wps_buffer *buffer, struct wps_slice text);
-void wps_base64url(struct wps_buffer *buffer, const void *data, size_t length);
+enum { WPS_HMAC_LENGTH = 32 };
 
 /* An HMAC-SHA256 keyed once and used many times (OpenSSL's EVP_MAC). */
 struct wps_signer {
@@ -113,9 +117,13 @@ struct wps_signer {
 enum wps_kind wps_signer_set(struct wps_signer *signer, struct wps_slice key, struct wps_error *error);
 bool wps_signer_ready(const struct wps_signer *signer);
 void wps_signer_free(struct wps_signer *signer);
+/* The HMAC of a text; false: there is no key, or OpenSSL fails. Its error queue is left as it was. */
+bool wps_signer_sum(struct wps_signer *signer, struct wps_slice text, unsigned char hmac[WPS_HMAC_LENGTH]);
 /* Appends the compact HS256 token over a claims object that is JSON already. */
 enum wps_kind wps_jwt_sign(struct wps_signer *signer, struct wps_slice claims, struct wps_buffer *token,
                            struct wps_error *error);
+/* How long wps_jwt_sign_request() will make the token for an audience that needs no escapes. */
+size_t wps_jwt_request_length(size_t audience_length);
 /* Appends the token for one request: aud, iat, exp and nothing else. */
 enum wps_kind wps_jwt_sign_request(struct wps_signer *signer, struct wps_slice audience, int64_t now,
                                    struct wps_buffer *token, struct wps_error *error);
@@ -123,7 +131,7 @@ enum wps_kind wps_jwt_sign_request(struct wps_signer *signer, struct wps_slice a
 /* ------------------------------------------------------------------ request */
 
 enum { WPS_MAX_BODY = 1024 * 1024 }; /* bytes; the service's limit for a message */
-enum { WPS_MAX_LINK = 32 * 1024 };   /* bytes of a link to the next page */
+enum { WPS_MAX_BUILT = 1024 * 1024 }; /* bytes of a URL while it is built, so that an error can say how long it is */
 
 struct wps_request {
     const struct wps_operation *operation;
@@ -139,21 +147,30 @@ struct wps_request {
     const char *content_type;
     bool body_is_object; /* JSON that wps_request_finish() closes */
     unsigned given; /* bit i: parameters[i] has a value */
+    size_t bytes[WPS_MAX_PARAMETERS]; /* of the URL, for each parameter */
 };
 
 void wps_request_begin(struct wps_request *request, const struct wps_operation *operation);
 /* Values come in the order of operation->parameters; a list's come one by one, `item` counting from 1 (0: no list). */
 enum wps_kind wps_request_text(struct wps_request *request, int parameter, int item, struct wps_slice value,
                                struct wps_error *error);
+/* The body, for the caller to write the JSON of a WPS_JSON parameter to; NULL, with the error told, where there is one
+ * already. */
+struct wps_buffer *wps_request_json(struct wps_request *request, int parameter, struct wps_error *error);
 enum wps_kind wps_request_integer(struct wps_request *request, int parameter, int64_t value, struct wps_error *error);
 enum wps_kind wps_request_finish(struct wps_request *request, const struct wps_endpoint *endpoint,
                                  struct wps_slice hub, struct wps_error *error);
-/* Adds `&name=value` to URL and target. */
+/* Adds `&name=value` to URL and target, unless that makes the URL longer than `maximum`. */
 enum wps_kind wps_request_add_query(struct wps_request *request, struct wps_slice name, struct wps_slice value,
-                                    struct wps_error *error);
-/* Points a finished request at the next page: an absolute URL, which must lead to the same service. */
+                                    size_t maximum, struct wps_error *error);
+/* Points a finished request at the next page: an absolute URL of at most `maximum` bytes, which must lead to the same
+ * service. */
 enum wps_kind wps_request_follow(struct wps_request *request, const struct wps_endpoint *endpoint,
-                                   struct wps_slice url, struct wps_error *error);
+                                 struct wps_slice url, size_t maximum, struct wps_error *error);
+/* Refuses a URL of more than `maximum` bytes, and headers of a third more than that: a token repeats its URL as base64.
+ * `token_bytes` are still to come. */
+enum wps_kind wps_request_check_size(const struct wps_request *request, size_t maximum, size_t token_bytes,
+                                     struct wps_error *error);
 void wps_request_free(struct wps_request *request);
 
 /* ------------------------------------------------------------------ response */
@@ -171,9 +188,12 @@ double wps_retry_after(struct wps_slice headers, double wall);
 /* The code of an error whose body has none: x-ms-error-code, the error of WWW-Authenticate, the status text. It
  * points into `headers`, to static text, or to `room`. */
 struct wps_slice wps_fallback_code(int status, struct wps_slice headers, char *room, size_t size);
+/* Writes why a body cannot be read: an encoding, charset or type that was not asked for, else the reader's problem. */
+void wps_body_complaint(struct wps_slice headers, const char *problem, char *text, size_t size);
 /* A parameter of the WWW-Authenticate header, such as "error"; absent where it has none. */
 struct wps_slice wps_challenge(struct wps_slice headers, const char *parameter);
-/* 401 with error="insufficient_claims": the decoded claims the next token must carry. False: no such challenge. */
+/* 401 with error="insufficient_claims": the decoded claims the next token must carry. False: no such challenge, or no
+ * memory for it, as `claims` then says. */
 bool wps_claims_challenge(int status, struct wps_slice headers, struct wps_buffer *claims);
 void wps_response_free(struct wps_response *response);
 
@@ -189,6 +209,7 @@ struct wps_retry {
 };
 
 struct wps_limits {
+    size_t url_bytes;       /* of a request, see wps_request_check_size() */
     double timeout;         /* seconds for the whole call, waits included */
     double attempt_timeout; /* seconds for one exchange */
     struct wps_retry retry;
@@ -227,6 +248,8 @@ struct wps_call {
     bool challenged;    /* a claims challenge was answered already */
     struct wps_buffer claims; /* JSON the next token must carry */
 
+    int64_t owner; /* the process that prepared it, as the bindings number it */
+
     /* the request as the retry finds it again, whatever an attempt's policies did */
     struct wps_buffer base_headers;
     size_t base_url, base_target;
@@ -245,6 +268,8 @@ enum wps_step wps_call_response(struct wps_call *call, double now, double wall, 
 enum wps_step wps_call_failure(struct wps_call *call, double now, double random, enum wps_kind kind, const char *code,
                                const char *message, bool stale);
 enum wps_step wps_call_resume(struct wps_call *call, double now);
+/* In a child process: ends a call that its parent prepared, and will send. */
+enum wps_step wps_call_disown(struct wps_call *call, double now);
 void wps_call_free(struct wps_call *call);
 /* Makes it all zero again but for its buffers' memory. */
 void wps_call_recycle(struct wps_call *call);

@@ -1,9 +1,10 @@
 /* lua/access.c - tokens with which WebSocket clients connect, signed here where the client has a key. */
+#include "core/json.h"
 #include "lua/bindings.h"
 
 #include <string.h>
 
-enum { DEFAULT_LIFETIME = 3600, LONGEST_LIFETIME = 10 * 365 * 86400 }; /* seconds */
+enum { DEFAULT_LIFETIME = 3600 }; /* seconds */
 
 /* What each protocol is called by us and by the service, and its path below the endpoint. */
 static const struct protocol {
@@ -34,17 +35,8 @@ static const struct protocol *read_protocol(lua_State *L)
 static int64_t read_lifetime(lua_State *L)
 {
     double seconds = DEFAULT_LIFETIME;
-    struct wps_error error = { 0 };
 
-    if (wpsL_push_field(L, 2, "expires_in")) {
-        seconds = lua_tonumber(L, -1);
-        lua_pop(L, 1);
-    }
-    if (!(seconds >= 1 && seconds <= LONGEST_LIFETIME)) {
-        wps_fail(&error, WPS_ARGUMENT, "expires_in", "invalid", "expires_in must be from 1 to %d seconds; it is %g",
-                 LONGEST_LIFETIME, seconds);
-        wpsL_raise(L, &error, operation);
-    }
+    wpsL_read_number(L, 2, "expires_in", &seconds);
     return (int64_t)seconds;
 }
 
@@ -126,11 +118,6 @@ static void sign(lua_State *L, struct wps_client *client, struct access *access,
  * strings and lists, by preparing generate_client_token with them, before anybody sees the token. */
 static int core_access(lua_State *L)
 {
-    static const struct wps_field fields[] = {
-        { "user", WPS_LUA_STRING },       { "roles", WPS_LUA_TABLE },     { "groups", WPS_LUA_TABLE },
-        { "expires_in", WPS_LUA_NUMBER }, { "protocol", WPS_LUA_STRING }, { "context", WPS_LUA_TABLE },
-        { NULL, 0 },
-    };
     struct wps_client *client = wpsL_to_client(L, 1, operation);
     int64_t wall = (int64_t)luaL_checknumber(L, 3);
     struct wps_slice hub = { client->hub.data, client->hub.length };
@@ -139,7 +126,7 @@ static int core_access(lua_State *L)
     struct access *access;
     int64_t lifetime;
 
-    wpsL_check_fields(L, 2, fields, "the table of arguments", operation);
+    wpsL_check_options(L, 2, wps_options, WPS_FOR_ACCESS, "the table of arguments", operation);
     protocol = read_protocol(L);
     lifetime = read_lifetime(L);
     access = push_access(L);

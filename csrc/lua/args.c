@@ -1,6 +1,7 @@
 /* lua/args.c - reading tables of named arguments, and refusing them well. */
 #include "lua/bindings.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -46,7 +47,13 @@ void wpsL_check(lua_State *L, enum wps_kind failed, const struct wps_error *erro
 
 bool wpsL_is_null(lua_State *L, int index)
 {
-    return lua_isnoneornil(L, index) || (lua_islightuserdata(L, index) && lua_touserdata(L, index) == NULL);
+    switch (lua_type(L, index)) {
+    case LUA_TNONE:
+    case LUA_TNIL: return true;
+    case LUA_TLIGHTUSERDATA: return lua_touserdata(L, index) == NULL; /* of lua-cjson or NGINX */
+    case LUA_TUSERDATA: return wpsL_is_marker(L, index, WPS_NULL);
+    default: return false;
+    }
 }
 
 bool wpsL_push_field(lua_State *L, int index, const char *name)
@@ -102,104 +109,109 @@ int wpsL_type_error(lua_State *L, const char *argument, const char *expected, in
     return wpsL_raise(L, &error, operation);
 }
 
-/* ------------------------------------------------------------------ known keys */
+/* ------------------------------------------------------------------ options */
 
-static unsigned type_bit(lua_State *L, int index)
-{
-    switch (lua_type(L, index)) {
-    case LUA_TSTRING: return WPS_LUA_STRING;
-    case LUA_TNUMBER: return WPS_LUA_NUMBER;
-    case LUA_TBOOLEAN: return WPS_LUA_BOOLEAN;
-    case LUA_TFUNCTION: return WPS_LUA_FUNCTION;
-    case LUA_TTABLE: return WPS_LUA_TABLE;
-    default: return 0;
-    }
-}
-
-static void describe_types(unsigned types, char *text, size_t size)
-{
-    static const char *const names[] = { "string", "number", "boolean", "function", "table" };
-    size_t length = 0;
-
-    text[0] = '\0';
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (types & 1u << i && length < size)
-            length += (size_t)snprintf(text + length, size - length, "%s%s", length ? " or a " : "", names[i]);
-}
-
-static int unknown_key(lua_State *L, const struct wps_field *fields, const char *name, const char *where,
-                       const char *operation)
+static void unknown_option(lua_State *L, const struct wps_option *options, unsigned where, const char *name,
+                           const char *what, const char *operation)
 {
     struct wps_nearest nearest = { .name = name };
     struct wps_error error = { 0 };
 
-    for (; fields->name; fields++)
-        wps_nearest_offer(&nearest, fields->name);
-    wps_fail(&error, WPS_ARGUMENT, name, "unknown", "%s has no \"%.40s\"%s%s%s", where, name,
+    for (; options->name; options++)
+        if (options->where & where)
+            wps_nearest_offer(&nearest, options->name);
+    wps_fail(&error, WPS_ARGUMENT, name, "unknown", "%s has no \"%.40s\"%s%s%s", what, name,
              nearest.best ? "; did you mean \"" : "", nearest.best ? nearest.best : "", nearest.best ? "\"?" : "");
-    return wpsL_raise(L, &error, operation);
+    wpsL_raise(L, &error, operation);
 }
 
-void wpsL_check_fields(lua_State *L, int index, const struct wps_field *fields, const char *where,
-                      const char *operation)
+/* The types that the value on top of the stack fits. */
+static unsigned fitting_types(lua_State *L)
+{
+    switch (lua_type(L, -1)) {
+    case LUA_TSTRING:
+        return WPS_OPTION_STRING | WPS_OPTION_FILLED;
+    case LUA_TNUMBER:
+        return WPS_OPTION_NUMBER | WPS_OPTION_WHOLE;
+    case LUA_TBOOLEAN:
+        return lua_toboolean(L, -1) ? WPS_OPTION_BOOLEAN : WPS_OPTION_BOOLEAN | WPS_OPTION_FALSE;
+    case LUA_TFUNCTION:
+        return WPS_OPTION_FUNCTION;
+    case LUA_TTABLE:
+        return WPS_OPTION_TABLE;
+    default:
+        return 0;
+    }
+}
+
+/* What is wrong with the value on top of the stack, which is of a type that fits. */
+static enum wps_kind check_value(lua_State *L, const struct wps_option *option, struct wps_error *error)
+{
+    const char *name = option->name, *blank = option->unit ? " " : "", *unit = option->unit ? option->unit : "";
+    struct wps_slice text = wpsL_to_slice(L, -1);
+    lua_Number number = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : 0;
+
+    if (lua_type(L, -1) == LUA_TNUMBER && option->types & (WPS_OPTION_NUMBER | WPS_OPTION_WHOLE)) {
+        if (!(number >= option->minimum && number <= option->maximum)) /* not the other way round: NaN is out of range */
+            return wps_fail(error, WPS_ARGUMENT, name, "invalid", "%s must be from %.14g to %.14g%s%s; it is %g", name,
+                            option->minimum, option->maximum, blank, unit, number);
+        if (option->types & WPS_OPTION_WHOLE && number != floor(number))
+            return wps_fail(error, WPS_ARGUMENT, name, "invalid",
+                            "%s must be a whole number from %.14g to %.14g%s%s; it is %g", name, option->minimum,
+                            option->maximum, blank, unit, number);
+    }
+    if (text.data && option->types & WPS_OPTION_FILLED && (!text.length || memchr(text.data, '\0', text.length)))
+        return wps_fail(error, WPS_ARGUMENT, name, text.length ? "invalid" : "empty", "%s must not %s", name,
+                        text.length ? "have a NUL byte" : "be empty");
+    return WPS_OK;
+}
+
+void wpsL_check_options(lua_State *L, int index, const struct wps_option *options, unsigned where, const char *what,
+                        const char *operation)
 {
     index = lua_absindex(L, index);
     if (!lua_istable(L, index))
-        wpsL_type_error(L, where, "table of named values", index, operation);
+        wpsL_type_error(L, what, "table of named values", index, operation);
     for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
-        const struct wps_field *field = fields;
+        const struct wps_option *option = options;
         struct wps_slice name = wpsL_to_slice(L, -2);
+        struct wps_error error = { 0 };
         char expected[64];
 
-        if (!name.data) {
-            struct wps_error error = { 0 };
-            wps_fail(&error, WPS_ARGUMENT, where, "unknown", "%s takes named values only, as in { name = value }", where);
-            wpsL_raise(L, &error, operation);
-        }
-        while (field->name && !wps_slice_equal(name, wps_slice_of(field->name)))
-            field++;
-        if (!field->name)
-            unknown_key(L, fields, name.data, where, operation);
-        if (wpsL_is_null(L, -1) || (type_bit(L, -1) | WPS_LUA_ANY) & field->types)
+        if (!name.data)
+            wps_fail(&error, WPS_ARGUMENT, what, "unknown", "%s takes named values only, as in { name = value }", what);
+        wpsL_check(L, error.kind, &error, operation);
+        while (option->name && !(option->where & where && wps_slice_equal(name, wps_slice_of(option->name))))
+            option++;
+        if (!option->name)
+            unknown_option(L, options, where, name.data, what, operation);
+        if (wpsL_is_null(L, -1) || option->types & WPS_OPTION_ANY)
             continue;
-        describe_types(field->types, expected, sizeof expected);
-        wpsL_type_error(L, name.data, expected, -1, operation);
+        if (!(fitting_types(L) & option->types)) {
+            wps_option_describe(option, expected, sizeof expected);
+            wpsL_type_error(L, name.data, expected, -1, operation);
+        }
+        wpsL_check(L, check_value(L, option, &error), &error, operation);
     }
 }
 
-/* ------------------------------------------------------------------ limits */
-
-static void read_number(lua_State *L, int index, const char *name, double low, double high, double *value,
-                        const char *operation)
+void wpsL_read_number(lua_State *L, int index, const char *name, double *value)
 {
-    double number;
-
-    if (!wpsL_push_field(L, index, name))
-        return;
-    if (lua_type(L, -1) != LUA_TNUMBER)
-        wpsL_type_error(L, name, "number", -1, operation);
-    number = lua_tonumber(L, -1);
-    if (!(number >= low && number <= high)) { /* not the other way round: NaN is out of range */
-        struct wps_error error = { 0 };
-        wps_fail(&error, WPS_ARGUMENT, name, "invalid", "%s must be from %g to %g; it is %g", name, low, high, number);
-        wpsL_raise(L, &error, operation);
+    if (wpsL_push_field(L, index, name)) {
+        *value = lua_tonumber(L, -1);
+        lua_pop(L, 1);
     }
-    *value = number;
-    lua_pop(L, 1);
 }
 
-void wpsL_read_count(lua_State *L, int index, const char *name, int low, int high, int *value, const char *operation)
+void wpsL_read_whole(lua_State *L, int index, const char *name, int *value)
 {
     double number = *value;
 
-    read_number(L, index, name, low, high, &number, operation);
-    if (number != (int)number) {
-        struct wps_error error = { 0 };
-        wps_fail(&error, WPS_ARGUMENT, name, "invalid", "%s must be a whole number; it is %g", name, number);
-        wpsL_raise(L, &error, operation);
-    }
+    wpsL_read_number(L, index, name, &number);
     *value = (int)number;
 }
+
+/* ------------------------------------------------------------------ limits */
 
 static void read_statuses(lua_State *L, int index, struct wps_retry *retry, const char *operation)
 {
@@ -234,27 +246,21 @@ static void read_statuses(lua_State *L, int index, struct wps_retry *retry, cons
 
 void wpsL_read_limits(lua_State *L, int index, struct wps_limits *limits, const char *operation)
 {
-    static const struct wps_field fields[] = {
-        { "retries", WPS_LUA_NUMBER },   { "delay", WPS_LUA_NUMBER },     { "factor", WPS_LUA_NUMBER },
-        { "jitter", WPS_LUA_NUMBER },    { "max_delay", WPS_LUA_NUMBER }, { "statuses", WPS_LUA_TABLE },
-        { NULL, 0 },
-    };
     struct wps_retry *retry = &limits->retry;
-    const double shortest = 0.001, day = 86400; /* seconds */
 
-    read_number(L, index, "timeout", shortest, day, &limits->timeout, operation);
-    read_number(L, index, "attempt_timeout", shortest, day, &limits->attempt_timeout, operation);
+    wpsL_read_number(L, index, "timeout", &limits->timeout);
+    wpsL_read_number(L, index, "attempt_timeout", &limits->attempt_timeout);
     if (wpsL_push_field(L, index, "retry")) {
-        wpsL_check_fields(L, -1, fields, "retry", operation);
-        wpsL_read_count(L, -1, "retries", 0, 100, &retry->retries, operation);
-        read_number(L, -1, "delay", 0, day, &retry->delay, operation);
-        read_number(L, -1, "factor", 1, 100, &retry->factor, operation);
-        read_number(L, -1, "jitter", 0, 1, &retry->jitter, operation);
-        read_number(L, -1, "max_delay", 0, day, &retry->max_delay, operation);
+        wpsL_check_options(L, -1, wps_options, WPS_FOR_RETRY, "retry", operation);
+        wpsL_read_whole(L, -1, "retries", &retry->retries);
+        wpsL_read_number(L, -1, "delay", &retry->delay);
+        wpsL_read_number(L, -1, "factor", &retry->factor);
+        wpsL_read_number(L, -1, "jitter", &retry->jitter);
+        wpsL_read_number(L, -1, "max_delay", &retry->max_delay);
         read_statuses(L, -1, retry, operation);
         lua_pop(L, 1);
     }
-    wpsL_read_count(L, index, "retries", 0, 100, &retry->retries, operation);
+    wpsL_read_whole(L, index, "retries", &retry->retries);
 }
 
 /* ------------------------------------------------------------------ headers */

@@ -7,6 +7,8 @@
 #include "lua/class.h"
 #include "lua/compat.h"
 #include "core/headers.h"
+#include "core/json.h"
+#include "core/options.h"
 #include "core/service.h"
 
 #define WPS_VERSION "0.1.0"
@@ -17,6 +19,8 @@
 #define WPS_RESPONSE "webpubsub.response"
 #define WPS_ERROR "webpubsub.error"
 #define WPS_HEADERS "webpubsub.headers"
+#define WPS_NULL "webpubsub.null"
+#define WPS_EMPTY_ARRAY "webpubsub.empty_array"
 
 /* ------------------------------------------------------------------ lua/random.c */
 
@@ -29,6 +33,7 @@ struct wps_random {
     unsigned char bytes[512];
 };
 
+bool wps_random_fetch(void *out, size_t length); /* as the next one, from OpenSSL itself */
 bool wps_random_take(struct wps_random *random, void *out, size_t length); /* false: OpenSSL has none */
 /* A random UUID (RFC 9562, version 4) and a NUL. */
 bool wps_random_uuid(struct wps_random *random, char text[WPS_UUID_LENGTH + 1]);
@@ -46,41 +51,28 @@ struct wps_client {
 
 /* ------------------------------------------------------------------ lua/args.c */
 
-/* The types a named argument may have, as bits, so that there may be several. */
-enum wps_lua_type {
-    WPS_LUA_STRING = 1,
-    WPS_LUA_NUMBER = 2,
-    WPS_LUA_BOOLEAN = 4,
-    WPS_LUA_FUNCTION = 8,
-    WPS_LUA_TABLE = 16,
-    WPS_LUA_ANY = 32
-};
-
-struct wps_field {
-    const char *name; /* NULL ends a list */
-    unsigned types;
-};
-
 int wpsL_raise(lua_State *L, const struct wps_error *error, const char *operation);
 int wpsL_raise_no_memory(lua_State *L);
 /* Raises unless `failed` is WPS_OK. */
 void wpsL_check(lua_State *L, enum wps_kind failed, const struct wps_error *error, const char *operation);
 
-/* Raises unless the value at `index` is a table with known keys and values of their types; errors call it `where`. */
-void wpsL_check_fields(lua_State *L, int index, const struct wps_field *fields, const char *where,
-                      const char *operation);
-/* Pushes table[name]; false, and nothing pushed, where it is nil or a null of lua-cjson or NGINX. Raw. */
+/* Raises unless the value at `index` is a table with options of that list that may stand there (`where`), their types
+ * and ranges; errors call the table `what`. */
+void wpsL_check_options(lua_State *L, int index, const struct wps_option *options, unsigned where, const char *what,
+                        const char *operation);
+/* Pushes table[name]; false, and nothing pushed, where it is nil or a null. Raw. */
 bool wpsL_push_field(lua_State *L, int index, const char *name);
-bool wpsL_is_null(lua_State *L, int index);
+bool wpsL_is_null(lua_State *L, int index); /* nothing, nil, or the null of lua-cjson, NGINX or this library */
 /* The string at `index`, which its owner keeps alive. */
 struct wps_slice wpsL_to_slice(lua_State *L, int index);
 struct wps_slice wpsL_string_field(lua_State *L, int index, const char *name); /* absent: no such field */
 bool wpsL_boolean_field(lua_State *L, int index, const char *name);
 /* Type errors name what was expected and what came. */
 int wpsL_type_error(lua_State *L, const char *argument, const char *expected, int index, const char *operation);
-/* Reads a whole number over what `value` holds. */
-void wpsL_read_count(lua_State *L, int index, const char *name, int low, int high, int *value, const char *operation);
-/* Reads timeout, attempt_timeout, retries and retry over what `limits` holds. */
+/* Reads a number that was checked over what `value` holds. */
+void wpsL_read_number(lua_State *L, int index, const char *name, double *value);
+void wpsL_read_whole(lua_State *L, int index, const char *name, int *value);
+/* Reads timeout, attempt_timeout, retries and retry, which is checked here, over what `limits` holds. */
 void wpsL_read_limits(lua_State *L, int index, struct wps_limits *limits, const char *operation);
 /* Reads a table of headers into a block; the ones that the pipeline writes are refused. */
 void wpsL_read_headers(lua_State *L, int index, struct wps_buffer *block, const char *operation);
@@ -88,11 +80,27 @@ void wpsL_check_user_header(lua_State *L, struct wps_slice name, struct wps_slic
 
 /* ------------------------------------------------------------------ lua/json.c */
 
-/* Pushes the JSON value in `text`; false, and nothing pushed, where there is none. */
-bool wpsL_push_json(lua_State *L, struct wps_slice text);
-/* Pushes the text of the value at `index` and returns it; absent, with the error told, where it cannot be JSON. */
-struct wps_slice wpsL_encode_json(lua_State *L, int index, struct wps_error *error);
-void wpsL_register_json(lua_State *L);
+/* Appends the value at `index`; where it cannot be JSON, the error says where and why. The buffer has an owner whom
+ * the stack keeps alive, for this may raise. */
+void wpsL_write_json(lua_State *L, int index, struct wps_buffer *out, struct wps_error *error);
+/* Is the userdata at `index` WPS_NULL or WPS_EMPTY_ARRAY, whichever is named? */
+bool wpsL_is_marker(lua_State *L, int index, const char *name);
+void wpsL_push_marker(lua_State *L, const char *name);
+void wpsL_register_json(lua_State *L); /* sets null and empty_array in the table on top */
+
+/* ------------------------------------------------------------------ lua/decode.c */
+
+/* Pushes the last string or name of the reader, at most `maximum` bytes of it; returns how many bytes those are. */
+size_t wpsL_push_json_text(lua_State *L, const struct wps_json_reader *reader, size_t maximum);
+/* Pushes the value in `text`, null as WPS_NULL, an empty list with the metatable of WPS_EMPTY_ARRAY; NULL, or what is
+ * wrong with it, and nothing is pushed. */
+const char *wpsL_push_json(lua_State *L, struct wps_slice text);
+
+/* Pushes code, message, target, details and inner of an error body, as far as it has them: an empty table for none.
+ * Returns NULL, or what is wrong with the body. */
+const char *wpsL_push_decoded_error(lua_State *L, struct wps_slice body);
+/* Adds what the body of a success holds to the response on top of the stack; NULL, or why it does not hold it. */
+const char *wpsL_set_answer(lua_State *L, enum wps_result result, struct wps_slice body);
 
 /* ------------------------------------------------------------------ lua/access.c, lua/client.c, lua/call.c, lua/result.c */
 
@@ -110,7 +118,9 @@ int wpsL_push_result(lua_State *L, const struct wps_call *call, bool no_throw);
 void wpsL_push_headers(lua_State *L, struct wps_slice block);
 
 void wpsL_register_access(lua_State *L);
-void wpsL_register_http1(lua_State *L); /* lua/http1.c */
+void wpsL_register_events(lua_State *L); /* lua/events.c */
+void wpsL_register_text(lua_State *L);   /* lua/text.c */
+void wpsL_register_exchange(lua_State *L); /* lua/exchange.c */
 void wpsL_register_client(lua_State *L);
 void wpsL_register_call(lua_State *L);
 void wpsL_register_result(lua_State *L);

@@ -4,6 +4,7 @@
 #include "lua/bindings.h"
 
 #include <string.h>
+#include <unistd.h>
 
 /* The call on top of the stack keeps its client alive: directly, or in a table where Lua takes no other uservalue. */
 static void anchor_client(lua_State *L, int client)
@@ -69,15 +70,24 @@ static void expect(lua_State *L, const struct wps_call *call, enum wps_step step
         luaL_error(L, "%s does not fit the step this call is at", what);
 }
 
+/* Was it prepared before fork()? The parent's process has it too, coroutine, waits and all, and sends it. */
+static bool is_inherited(const struct wps_call *call)
+{
+    return call->owner != getpid();
+}
+
 /* ------------------------------------------------------------------ moving on */
 
 static int call_begin(lua_State *L)
 {
     struct wps_call *call = wpsL_to_call(L, 1);
+    double now = luaL_checknumber(L, 2);
+    enum wps_step step;
 
     if (call->attempt)
         return luaL_error(L, "this call has begun already");
-    return push_step(L, call, wps_call_begin(call, luaL_checknumber(L, 2)));
+    step = wps_call_begin(call, now);
+    return push_step(L, call, is_inherited(call) ? wps_call_disown(call, now) : step);
 }
 
 /* token(now[, token]): without a token for an operation that needs none. */
@@ -85,9 +95,10 @@ static int call_token(lua_State *L)
 {
     struct wps_call *call = wpsL_to_call(L, 1);
     struct wps_slice token = wpsL_to_slice(L, 3);
+    double now = luaL_checknumber(L, 2);
 
     expect(L, call, WPS_TOKEN, "token()");
-    return push_step(L, call, wps_call_token(call, luaL_checknumber(L, 2), token));
+    return push_step(L, call, is_inherited(call) ? wps_call_disown(call, now) : wps_call_token(call, now, token));
 }
 
 /* sign(now, wall): with the client's key as it is now; an operation that needs no token goes on without. */
@@ -97,6 +108,8 @@ static int call_sign(lua_State *L)
     double now = luaL_checknumber(L, 2), wall = luaL_checknumber(L, 3);
 
     expect(L, call, WPS_TOKEN, "sign()");
+    if (is_inherited(call))
+        return push_step(L, call, wps_call_disown(call, now));
     return push_step(L, call, wps_call_sign(call, now, wall, &anchored_client(L, 1)->signer));
 }
 
@@ -164,9 +177,10 @@ static int call_failure(lua_State *L)
 static int call_resume(lua_State *L)
 {
     struct wps_call *call = wpsL_to_call(L, 1);
+    double now = luaL_checknumber(L, 2);
 
     expect(L, call, WPS_WAIT, "resume()");
-    return push_step(L, call, wps_call_resume(call, luaL_checknumber(L, 2)));
+    return push_step(L, call, is_inherited(call) ? wps_call_disown(call, now) : wps_call_resume(call, now));
 }
 
 /* ------------------------------------------------------------------ what the driver needs */
@@ -180,10 +194,14 @@ static void push_buffer(lua_State *L, const struct wps_buffer *buffer)
  * connection must be a new one, and whether the request must not reach the server twice. */
 static int call_outgoing(lua_State *L)
 {
-    const struct wps_call *call = wpsL_to_call(L, 1);
+    struct wps_call *call = wpsL_to_call(L, 1);
     const struct wps_request *request = &call->request;
 
     expect(L, call, WPS_SEND, "outgoing()");
+    if (is_inherited(call)) {
+        wps_call_disown(call, call->started);
+        return wpsL_raise(L, &call->error, request->operation->name);
+    }
     lua_pushstring(L, request->operation->method);
     push_buffer(L, &request->target);
     push_buffer(L, &request->headers);
@@ -246,7 +264,7 @@ static int call_follow(lua_State *L)
 
     if (call->attempt)
         return luaL_error(L, "follow() must come before begin()");
-    wps_request_follow(&call->request, &anchored_client(L, 1)->endpoint, url, &error);
+    wps_request_follow(&call->request, &anchored_client(L, 1)->endpoint, url, call->limits.url_bytes, &error);
     wpsL_check(L, error.kind, &error, call->request.operation->name);
     return 0;
 }
@@ -363,7 +381,7 @@ static int call_add_query(lua_State *L)
         wps_fail(&error, WPS_ARGUMENT, "policies", "invalid",
                  "the URL cannot change in before_send: it is signed already; use per_call or per_attempt");
     else
-        wps_request_add_query(&call->request, name, value, &error);
+        wps_request_add_query(&call->request, name, value, call->limits.url_bytes, &error);
     wpsL_check(L, error.kind, &error, operation);
     return 0;
 }

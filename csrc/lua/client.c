@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 void wpsL_push_classes(lua_State *L)
 {
@@ -24,41 +25,6 @@ struct wps_client *wpsL_to_client(lua_State *L, int index, const char *operation
 }
 
 /* ------------------------------------------------------------------ new */
-
-static const struct wps_field client_fields[] = {
-    { "connection_string", WPS_LUA_STRING },
-    { "endpoint", WPS_LUA_STRING },
-    { "key", WPS_LUA_STRING },
-    { "credential", WPS_LUA_FUNCTION },
-    { "hub", WPS_LUA_STRING },
-    { "reverse_proxy", WPS_LUA_STRING },
-    { "allow_http", WPS_LUA_BOOLEAN },
-    { "timeout", WPS_LUA_NUMBER },
-    { "attempt_timeout", WPS_LUA_NUMBER },
-    { "connect_timeout", WPS_LUA_NUMBER },
-    { "retries", WPS_LUA_NUMBER },
-    { "retry", WPS_LUA_TABLE },
-    { "errors", WPS_LUA_STRING },
-    { "headers", WPS_LUA_TABLE },
-    { "user_agent", WPS_LUA_STRING },
-    { "policies", WPS_LUA_TABLE },
-    { "logger", WPS_LUA_FUNCTION },
-    { "log_ids", WPS_LUA_BOOLEAN },
-    { "ca_file", WPS_LUA_STRING },
-    { "client_cert", WPS_LUA_STRING },
-    { "client_key", WPS_LUA_STRING },
-    { "client_key_password", WPS_LUA_STRING },
-    { "proxy", WPS_LUA_STRING | WPS_LUA_BOOLEAN },
-    { "http2", WPS_LUA_BOOLEAN },
-    { "max_response_bytes", WPS_LUA_NUMBER },
-    { "max_header_bytes", WPS_LUA_NUMBER },
-    { "max_connections", WPS_LUA_NUMBER },
-    { "transport", WPS_LUA_FUNCTION },
-    { "pool_size", WPS_LUA_NUMBER },
-    { "backlog", WPS_LUA_NUMBER },
-    { "max_deferred", WPS_LUA_NUMBER },
-    { NULL, 0 },
-};
 
 /* Endpoint and key, from the connection string or each by itself. */
 static void read_identity(lua_State *L, struct wps_client *client)
@@ -98,6 +64,7 @@ static void refuse_plain_http(lua_State *L, const struct wps_client *client)
     bool proxied = endpoint->proxy.url.length > 0;
     const struct wps_base *contacted = proxied ? &endpoint->proxy : &endpoint->service;
     const char *what = proxied ? "reverse_proxy" : "endpoint";
+    struct wps_slice proxy = wpsL_string_field(L, 1, "proxy");
     struct wps_error error = { 0 };
 
     if (contacted->secure)
@@ -108,6 +75,10 @@ static void refuse_plain_http(lua_State *L, const struct wps_client *client)
     else if (!contacted->loopback && !wpsL_boolean_field(L, 1, "allow_http"))
         wps_fail(&error, WPS_ARGUMENT, what, "invalid",
                  "%s is plain http:// to another machine; use https://, or set allow_http = true", what);
+    else if (proxy.data && !wps_proxy_is_loopback(proxy) && !wpsL_boolean_field(L, 1, "allow_http"))
+        wps_fail(&error, WPS_ARGUMENT, "proxy", "invalid",
+                 "proxy is another machine, and %s plain http://, so that its tokens go there in clear; use https://, "
+                 "or set allow_http = true", what);
     wpsL_check(L, error.kind, &error, "new");
 }
 
@@ -153,22 +124,20 @@ static void check_errors(lua_State *L, int index, const char *operation)
     wpsL_check(L, error.kind, &error, operation);
 }
 
-/* The Lua side reads these for the transport that needs them; they are checked whichever it is. */
-static void check_counts(lua_State *L)
+/* The headers, which may be a third longer, must fit a buffer. */
+static void read_url_bytes(lua_State *L, struct wps_client *client)
 {
-    int ignored = 0;
+    int bytes = (int)client->limits.url_bytes;
 
-    wpsL_read_count(L, 1, "max_connections", 1, 10000, &ignored, "new");
-    wpsL_read_count(L, 1, "pool_size", 1, 10000, &ignored, "new");
-    wpsL_read_count(L, 1, "backlog", 0, 100000, &ignored, "new");
-    wpsL_read_count(L, 1, "max_deferred", 1, 100000, &ignored, "new");
+    wpsL_read_whole(L, 1, "max_url_bytes", &bytes);
+    client->limits.url_bytes = (size_t)bytes;
 }
 
 static int client_new(lua_State *L)
 {
     struct wps_client *client;
 
-    wpsL_check_fields(L, 1, client_fields, "the table of options", "new");
+    wpsL_check_options(L, 1, wps_options, WPS_FOR_CLIENT, "the table of options", "new");
     lua_settop(L, 1);
     client = lua_newuserdata(L, sizeof *client);
     memset(client, 0, sizeof *client);
@@ -181,8 +150,8 @@ static int client_new(lua_State *L)
     refuse_plain_http(L, client);
     read_hub(L, client);
     wpsL_read_limits(L, 1, &client->limits, "new");
-    check_counts(L);
     check_errors(L, 1, "new");
+    read_url_bytes(L, client);
     read_headers(L, client);
     return 1;
 }
@@ -256,30 +225,17 @@ static int client_extras(lua_State *L)
 
 /* ------------------------------------------------------------------ prepare */
 
-static const struct wps_field context_fields[] = {
-    { "timeout", WPS_LUA_NUMBER },
-    { "attempt_timeout", WPS_LUA_NUMBER },
-    { "retries", WPS_LUA_NUMBER },
-    { "retry", WPS_LUA_TABLE },
-    { "headers", WPS_LUA_TABLE },
-    { "request_id", WPS_LUA_STRING },
-    { "cancel", WPS_LUA_FUNCTION },
-    { "errors", WPS_LUA_STRING },
-    { "no_throw", WPS_LUA_BOOLEAN },
-    { "classify", WPS_LUA_FUNCTION | WPS_LUA_TABLE },
-    { "policies", WPS_LUA_TABLE },
-    { NULL, 0 },
-};
-
 static void check_known(lua_State *L, const struct wps_operation *operation)
 {
-    struct wps_field fields[WPS_MAX_PARAMETERS + 2] = { { "context", WPS_LUA_TABLE } };
+    struct wps_option options[WPS_MAX_PARAMETERS + 2] = { { .name = "context", .types = WPS_OPTION_TABLE } };
 
     for (int i = 0; i < WPS_MAX_PARAMETERS && operation->parameters[i]; i++) {
-        fields[i + 1].name = operation->parameters[i]->name;
-        fields[i + 1].types = WPS_LUA_ANY; /* read_parameter() knows better what it should be */
+        options[i + 1].name = operation->parameters[i]->name;
+        options[i + 1].types = WPS_OPTION_ANY; /* read_parameter() knows better what it should be */
     }
-    wpsL_check_fields(L, 3, fields, "the table of arguments", operation->name);
+    for (int i = 0; options[i].name; i++)
+        options[i].where = WPS_EVERYWHERE;
+    wpsL_check_options(L, 3, options, WPS_EVERYWHERE, "the table of arguments", operation->name);
 }
 
 /* A list is a table with the keys 1 to n and no others; holes and names would be lost in silence. */
@@ -323,11 +279,11 @@ static void read_integer(lua_State *L, struct wps_request *request, int index, s
 
 static void read_json(lua_State *L, struct wps_request *request, int index, struct wps_error *error)
 {
-    struct wps_slice text = wpsL_encode_json(L, -1, error);
+    struct wps_buffer *body = wps_request_json(request, index, error);
 
-    if (!error->kind) {
-        wps_request_text(request, index, 0, text, error);
-        lua_pop(L, 1); /* the text; its value stays for the caller */
+    if (body) {
+        wpsL_write_json(L, -1, body, error);
+        wps_buffer_check(body, error, "json");
     }
 }
 
@@ -381,12 +337,26 @@ static void read_context(lua_State *L, struct wps_client *client, struct wps_cal
 
     if (wpsL_push_field(L, 3, "context")) {
         context = lua_gettop(L);
-        wpsL_check_fields(L, context, context_fields, "context", operation);
+        wpsL_check_options(L, context, wps_options, WPS_FOR_CALL, "context", operation);
         wpsL_read_limits(L, context, &call->limits, operation);
         check_errors(L, context, operation);
         wpsL_read_headers(L, context, &call->request.headers, operation);
     }
     read_request_id(L, context, client, call);
+}
+
+/* Before anything is sent, with the token that will be signed. One that a credential brings, and what policies add, is
+ * counted when it is there. */
+static void check_size(lua_State *L, const struct wps_client *client, const struct wps_call *call)
+{
+    const struct wps_request *request = &call->request;
+    struct wps_error error = { 0 };
+    size_t token_bytes = 0;
+
+    if (wps_signer_ready(&client->signer) && !request->operation->unsigned_)
+        token_bytes = sizeof "Authorization: Bearer \r\n" - 1 + wps_jwt_request_length(request->url.length);
+    wpsL_check(L, wps_request_check_size(request, call->limits.url_bytes, token_bytes, &error), &error,
+               request->operation->name);
 }
 
 /* Leaves the call at index 4, where a spare one is already. */
@@ -404,8 +374,9 @@ static struct wps_call *reuse_or_push_call(lua_State *L)
     return call;
 }
 
-/* prepare(client, operation, arguments[, spare]): a call that is ready to begin; every mistake is raised here. A spare
- * one of the same client, done and looked at by nobody any more, is used again. */
+/* prepare(client, operation, arguments[, spare[, unsent]]): a call that is ready to begin; every mistake is raised here.
+ * A spare one of the same client, done and looked at by nobody any more, is used again. What will stay unsent may have
+ * any length. */
 static int client_prepare(lua_State *L)
 {
     const char *name = luaL_checkstring(L, 2);
@@ -414,6 +385,7 @@ static int client_prepare(lua_State *L)
     struct wps_slice hub = { client->hub.data, client->hub.length };
     struct wps_error error = { 0 };
     struct wps_call *call;
+    bool unsent = lua_toboolean(L, 5);
 
     if (!operation)
         return luaL_argerror(L, 2, "no such operation");
@@ -424,6 +396,7 @@ static int client_prepare(lua_State *L)
     }
     check_known(L, operation);
     call = reuse_or_push_call(L);
+    call->owner = getpid();
     call->limits = client->limits;
     wps_request_begin(&call->request, operation);
     wps_buffer_append(&call->request.headers, client->headers.data, client->headers.length);
@@ -434,6 +407,8 @@ static int client_prepare(lua_State *L)
         }
     wpsL_check(L, wps_request_finish(&call->request, &client->endpoint, hub, &error), &error, operation->name);
     read_context(L, client, call);
+    if (!unsent)
+        check_size(L, client, call);
     lua_settop(L, 4);
     return 1;
 }

@@ -1,7 +1,6 @@
 /* lua/core.c - require "webpubsub.core": the operations table, tokens, and the pieces that stand by themselves. */
 #include "lua/bindings.h"
 
-#include <openssl/rand.h>
 #include <time.h>
 
 /* ------------------------------------------------------------------ operations() */
@@ -78,6 +77,71 @@ static int core_operations(lua_State *L)
     return 1;
 }
 
+/* ------------------------------------------------------------------ options() */
+
+/* The places in which options stand, by the names that programs call them. */
+static const char *const place_names[] = {
+    "new",     "context",    "retry", "client_access_url", "each",     "events.new",
+    "connect", "user_event", "mqtt",  "rejection",         "property", NULL,
+};
+static const unsigned places[] = {
+    WPS_FOR_CLIENT,  WPS_FOR_CALL,    WPS_FOR_RETRY, WPS_FOR_ACCESS,    WPS_FOR_EACH,     WPS_FOR_EVENTS,
+    WPS_FOR_CONNECT, WPS_FOR_MESSAGE, WPS_FOR_MQTT,  WPS_FOR_REJECTION, WPS_FOR_PROPERTY,
+};
+
+static void push_option(lua_State *L, const struct wps_option *option)
+{
+    static const char *const worlds[] = { [WPS_OUTSIDE_NGINX] = "outside of NGINX", [WPS_INSIDE_NGINX] = "inside NGINX" };
+    char type[64];
+
+    wps_option_describe(option, type, sizeof type);
+    lua_createtable(L, 0, 10);
+    lua_pushstring(L, option->name);
+    lua_setfield(L, -2, "name");
+    lua_pushstring(L, type);
+    lua_setfield(L, -2, "type");
+    lua_pushstring(L, option->type ? option->type : option->types & WPS_OPTION_WHOLE ? "integer" : type);
+    lua_setfield(L, -2, "annotation");
+    lua_pushstring(L, option->unit);
+    lua_setfield(L, -2, "unit");
+    lua_pushstring(L, option->initial);
+    lua_setfield(L, -2, "default");
+    lua_pushstring(L, worlds[option->world]);
+    lua_setfield(L, -2, "world");
+    lua_pushstring(L, option->doc);
+    lua_setfield(L, -2, "doc");
+    if (option->types & (WPS_OPTION_NUMBER | WPS_OPTION_WHOLE)) {
+        lua_pushnumber(L, option->minimum);
+        lua_setfield(L, -2, "minimum");
+        lua_pushnumber(L, option->maximum);
+        lua_setfield(L, -2, "maximum");
+    }
+}
+
+/* options(place): those of one of the places above, in the table's order. */
+static int core_options(lua_State *L)
+{
+    unsigned where = places[luaL_checkoption(L, 1, NULL, place_names)];
+    int count = 0;
+
+    lua_newtable(L);
+    for (const struct wps_option *option = wps_options; option->name; option++)
+        if (option->where & where) {
+            push_option(L, option);
+            lua_rawseti(L, -2, ++count);
+        }
+    return 1;
+}
+
+/* check_options(table, place, what, operation): raises what is wrong with them. */
+static int core_check_options(lua_State *L)
+{
+    unsigned where = places[luaL_checkoption(L, 2, NULL, place_names)];
+
+    wpsL_check_options(L, 1, wps_options, where, luaL_checkstring(L, 3), luaL_checkstring(L, 4));
+    return 0;
+}
+
 /* nearest(name, list): the entry that was probably meant, or nil. */
 static int core_nearest(lua_State *L)
 {
@@ -94,7 +158,7 @@ static int core_nearest(lua_State *L)
     return 1;
 }
 
-/* field(table, name): read as the C side reads: raw, and nil for a null of lua-cjson or NGINX. */
+/* field(table, name): read as the C side reads: raw, and nil for a null. */
 static int core_field(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -129,8 +193,11 @@ static int core_random(lua_State *L)
 {
     uint32_t bits = 0;
 
-    if (RAND_bytes((unsigned char *)&bits, sizeof bits) != 1)
-        return luaL_error(L, "OpenSSL has no random bytes");
+    if (!wps_random_fetch(&bits, sizeof bits)) {
+        struct wps_error error = { 0 };
+        wps_fail(&error, WPS_CREDENTIAL, NULL, "random", "OpenSSL has no random bytes");
+        return wpsL_raise(L, &error, NULL);
+    }
     lua_pushnumber(L, (lua_Number)bits / 4294967296.0);
     return 1;
 }
@@ -165,6 +232,8 @@ __attribute__((visibility("default"))) int luaopen_webpubsub_core(lua_State *L)
 {
     static const luaL_Reg functions[] = {
         { "operations", core_operations },
+        { "options", core_options },
+        { "check_options", core_check_options },
         { "nearest", core_nearest },
         { "field", core_field },
         { "raise", core_raise },
@@ -183,9 +252,11 @@ __attribute__((visibility("default"))) int luaopen_webpubsub_core(lua_State *L)
     lua_setfield(L, -2, "api_version");
     wpsL_register_json(L);
     wpsL_register_access(L);
-    wpsL_register_http1(L);
+    wpsL_register_text(L);
+    wpsL_register_events(L);
     wpsL_register_client(L);
     wpsL_register_call(L);
+    wpsL_register_exchange(L);
     wpsL_register_result(L);
     return 1;
 }

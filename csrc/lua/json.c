@@ -1,164 +1,308 @@
-/* lua/json.c - JSON, through a private instance of lua-cjson: the host's settings are not ours to change, nor to
- * depend on. What lua-cjson would encode as something else than was meant is refused before. */
+/* lua/json.c - Lua values as JSON. What could be meant in two ways, or would be read back as something else, is
+ * refused. */
+#include "core/json.h"
 #include "lua/bindings.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-enum {
-    MAX_DECODED_BYTES = 1024 * 1024, /* lua-cjson aborts the process when it runs out of memory, so it gets no more */
-    MAX_DEPTH = 100                  /* of tables in a message */
-};
+enum { MAX_DEPTH = 100 }; /* of tables in a message */
 
-/* lua-cjson writes 14 digits of a number; a longer whole number, such as an id, would come out as another one. */
-static const double largest_whole_number = 1e14;
+/* ------------------------------------------------------------------ null and [] */
 
-/* Their addresses are where the registry holds the two functions. */
-static char decode_key, encode_key;
-
-static void keep_function(lua_State *L, int instance, const char *name, char *key)
+bool wpsL_is_marker(lua_State *L, int index, const char *name)
 {
-    lua_pushlightuserdata(L, key);
-    lua_getfield(L, instance, name);
-    lua_rawset(L, LUA_REGISTRYINDEX);
+    bool same;
+
+    if (lua_type(L, index) != LUA_TUSERDATA || !lua_getmetatable(L, index))
+        return false;
+    luaL_getmetatable(L, name);
+    same = lua_rawequal(L, -1, -2);
+    lua_pop(L, 2);
+    return same;
+}
+
+static int marker_tostring(lua_State *L)
+{
+    luaL_getmetafield(L, 1, "__name");
+    return 1;
+}
+
+/* Sets in the table on top the one value that has this metatable. */
+static void set_marker(lua_State *L, const char *field, const char *name)
+{
+    lua_newuserdata(L, 1);
+    luaL_newmetatable(L, name);
+    lua_pushstring(L, name);
+    lua_setfield(L, -2, "__name");
+    lua_pushcfunction(L, marker_tostring);
+    lua_setfield(L, -2, "__tostring");
+    lua_pushvalue(L, -2);
+    lua_setfield(L, -2, "value"); /* for wpsL_push_marker() */
+    lua_setmetatable(L, -2);
+    lua_setfield(L, -2, field);
+}
+
+void wpsL_push_marker(lua_State *L, const char *name)
+{
+    luaL_getmetatable(L, name);
+    lua_getfield(L, -1, "value");
+    lua_remove(L, -2);
 }
 
 void wpsL_register_json(lua_State *L)
 {
-    int top = lua_gettop(L);
-
-    lua_getglobal(L, "require");
-    lua_pushliteral(L, "cjson");
-    if (lua_pcall(L, 1, 1, 0) != 0)
-        luaL_error(L, "webpubsub needs lua-cjson (Debian: lua-cjson; LuaRocks: lua-cjson): %s", lua_tostring(L, -1));
-    lua_getfield(L, -1, "new");
-    lua_call(L, 0, 1);
-    keep_function(L, top + 2, "decode", &decode_key);
-    keep_function(L, top + 2, "encode", &encode_key);
-    lua_settop(L, top);
+    set_marker(L, "null", WPS_NULL);
+    set_marker(L, "empty_array", WPS_EMPTY_ARRAY);
 }
 
-bool wpsL_push_json(lua_State *L, struct wps_slice text)
+/* Is the value on top, which stays, what lua-cjson has under this name? Where it is loaded, that is. */
+static bool is_of_cjson(lua_State *L, const char *name)
 {
-    if (!text.length || text.length > MAX_DECODED_BYTES)
-        return false;
-    lua_pushlightuserdata(L, &decode_key);
-    lua_rawget(L, LUA_REGISTRYINDEX);
-    lua_pushlstring(L, text.data, text.length);
-    if (lua_pcall(L, 1, 1, 0) == 0)
-        return true;
-    lua_pop(L, 1);
-    return false;
+    static const char *const modules[] = { "cjson", "cjson.safe" };
+    int top = lua_gettop(L);
+    bool same = false;
+
+    lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED"); /* package.loaded, which a sandbox may hide */
+    for (size_t i = 0; !same && i < sizeof modules / sizeof *modules && lua_istable(L, top + 1); i++) {
+        lua_pushstring(L, modules[i]);
+        lua_rawget(L, top + 1);
+        if (lua_istable(L, -1)) {
+            lua_pushstring(L, name);
+            lua_rawget(L, -2);
+            same = !lua_isnil(L, -1) && lua_rawequal(L, -1, top);
+        }
+        lua_settop(L, top + 1);
+    }
+    lua_settop(L, top);
+    return same;
 }
 
-/* ------------------------------------------------------------------ values that can be sent */
+/* ------------------------------------------------------------------ the writer */
 
-/* Where in the message a check is: "json.players[2].name". */
-struct place {
-    char path[96];
+/* A refusal is told from the inside out: each table that is left puts its key in front of the path. */
+struct writer {
+    struct wps_buffer *out;
+    const char *refused; /* why; NULL: not yet */
+    const char *type;    /* of a value that is refused for its type */
     int depth;
-    struct wps_error *error;
+    size_t start; /* of the path, which grows from the end of its room */
+    bool cut;     /* there was no room for the rest of it */
+    char path[128];
 };
 
-static void refuse(struct place *place, const char *why)
+static void refuse(struct writer *writer, const char *why)
 {
-    wps_fail(place->error, WPS_ARGUMENT, "json", "invalid", "%s %s", place->path, why);
+    writer->refused = why;
 }
 
-static void check_value(lua_State *L, int index, struct place *place);
-
-/* Checks the element whose key and value are on top of the stack. */
-static void check_element(lua_State *L, struct place *place)
+static void refuse_type(lua_State *L, int index, struct writer *writer)
 {
-    size_t length = strlen(place->path);
+    writer->type = luaL_typename(L, index);
+    refuse(writer, ", which JSON has no word for; send a string, number, boolean, table or webpubsub.null");
+}
 
-    if (lua_type(L, -2) == LUA_TSTRING) {
-        if (!wps_slice_is_utf8(wpsL_to_slice(L, -2)))
-            refuse(place, "has a key that is not UTF-8");
-        snprintf(place->path + length, sizeof place->path - length, ".%s", lua_tostring(L, -2));
-    } else {
-        snprintf(place->path + length, sizeof place->path - length, "[%.0f]", lua_tonumber(L, -2));
+/* Nothing more needs to be written. Tables that are in each other in many ways would be walked for ever. */
+static bool is_over(const struct writer *writer)
+{
+    return writer->refused || writer->out->failed;
+}
+
+static void add_to_path(struct writer *writer, struct wps_slice key)
+{
+    char *place;
+
+    if (writer->cut || key.length >= writer->start) {
+        writer->cut = true;
+        return;
     }
-    if (!place->error->kind)
-        check_value(L, lua_gettop(L), place);
-    place->path[length] = '\0';
+    writer->start -= key.length;
+    place = writer->path + writer->start;
+    memcpy(place, key.data, key.length);
+    for (size_t i = 0; i < key.length; i++)
+        if (!place[i])
+            place[i] = '?'; /* or the text would end here */
 }
 
-/* An object has string keys only, an array the keys 1 to n; an empty table could be meant as either. */
-static void check_table(lua_State *L, int index, struct place *place)
-{
-    size_t strings = 0, numbers = 0, length = lua_rawlen(L, index);
+static void write_value(lua_State *L, int index, struct writer *writer);
 
-    luaL_checkstack(L, 4, "json is too deep");
-    for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
-        int type = lua_type(L, -2);
-        strings += type == LUA_TSTRING;
-        numbers += type == LUA_TNUMBER;
-        if (type == LUA_TSTRING || type == LUA_TNUMBER)
-            check_element(L, place);
-        else
-            refuse(place, "has keys that are neither strings nor numbers");
-        if (place->error->kind) {
-            lua_pop(L, 2);
-            return;
+/* The table is at `index`; its keys are 1 to `count`. */
+static void write_list(lua_State *L, int index, size_t count, struct writer *writer)
+{
+    wps_buffer_text(writer->out, "[");
+    for (size_t i = 1; i <= count && !is_over(writer); i++) {
+        if (i > 1)
+            wps_buffer_text(writer->out, ",");
+        lua_rawgeti(L, index, (int)i);
+        write_value(L, lua_gettop(L), writer);
+        lua_pop(L, 1);
+        if (writer->refused) {
+            char position[32];
+            snprintf(position, sizeof position, "[%zu]", i);
+            add_to_path(writer, wps_slice_of(position));
         }
     }
-    if (!strings && !numbers)
-        refuse(place, "is an empty table, which could mean [] or {}: send it as content, with content_type = \"json\"");
-    else if (strings && numbers)
-        refuse(place, "has both names and positions; JSON has objects and arrays only");
-    else if (numbers && numbers != length)
-        refuse(place, "is a list with holes; fill them with cjson.null");
+    wps_buffer_text(writer->out, "]");
 }
 
-static void check_number(struct place *place, double number)
+/* The key, a string, and the value are on top of the stack. */
+static void write_member(lua_State *L, struct writer *writer)
 {
-    if (isnan(number) || isinf(number))
-        refuse(place, "is NaN or infinite, which JSON has no word for");
-    else if (fabs(number) > largest_whole_number && floor(number) == number)
-        refuse(place, "is a whole number beyond 1e14, which would lose digits; send it as a string");
+    struct wps_slice key = wpsL_to_slice(L, -2);
+
+    if (!wps_slice_is_utf8(key)) {
+        refuse(writer, "has a key that is not UTF-8");
+        return;
+    }
+    wps_json_string(writer->out, key);
+    wps_buffer_text(writer->out, ":");
+    write_value(L, lua_gettop(L), writer);
+    if (writer->refused) {
+        add_to_path(writer, key);
+        add_to_path(writer, wps_slice_of("."));
+    }
 }
 
-static void check_value(lua_State *L, int index, struct place *place)
+/* The table is at `index`; its keys are strings. */
+static void write_object(lua_State *L, int index, struct writer *writer)
 {
-    switch (lua_type(L, index)) {
-    case LUA_TBOOLEAN:
-    case LUA_TLIGHTUSERDATA: /* cjson.null, and markers of other builds of lua-cjson */
-        break;
-    case LUA_TNUMBER:
-        check_number(place, lua_tonumber(L, index));
-        break;
-    case LUA_TSTRING:
-        if (!wps_slice_is_utf8(wpsL_to_slice(L, index)))
-            refuse(place, "is not UTF-8; send bytes as content, with content_type = \"binary\"");
-        break;
-    case LUA_TTABLE:
-        if (place->depth == MAX_DEPTH) {
-            refuse(place, "is too deep, or contains itself");
+    bool first = true;
+
+    wps_buffer_text(writer->out, "{");
+    for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
+        if (!first)
+            wps_buffer_text(writer->out, ",");
+        first = false;
+        write_member(L, writer);
+        if (is_over(writer)) {
+            lua_pop(L, 2);
             break;
         }
-        place->depth++;
-        check_table(L, index, place);
-        place->depth--;
+    }
+    wps_buffer_text(writer->out, "}");
+}
+
+/* An empty table with a metatable that decode_json(), or lua-cjson, gives to lists. */
+static bool is_empty_list(lua_State *L, int index)
+{
+    bool is_list;
+
+    if (!lua_getmetatable(L, index))
+        return false;
+    luaL_getmetatable(L, WPS_EMPTY_ARRAY);
+    is_list = lua_rawequal(L, -1, -2);
+    lua_pop(L, 1);
+    is_list = is_list || is_of_cjson(L, "empty_array_mt") || is_of_cjson(L, "array_mt");
+    lua_pop(L, 1);
+    return is_list;
+}
+
+/* An object has string keys only, a list the keys 1 to n. */
+static void write_table(lua_State *L, int index, struct writer *writer)
+{
+    size_t strings = 0, numbers = 0, others = 0;
+    lua_Number highest = 0;
+    bool whole = true;
+
+    for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
+        int type = lua_type(L, -2);
+        if (type == LUA_TNUMBER) {
+            lua_Number key = lua_tonumber(L, -2);
+            numbers++;
+            highest = key > highest ? key : highest;
+            whole = whole && key >= 1 && floor(key) == key;
+        } else if (type == LUA_TSTRING) {
+            strings++;
+        } else {
+            others++;
+        }
+    }
+    if (others)
+        refuse(writer, "has keys that are neither strings nor numbers; use strings, or the positions 1 to n");
+    else if (strings && numbers)
+        refuse(writer, "has both names and positions; JSON has objects and lists only: use one of them");
+    else if (numbers && (!whole || highest != (lua_Number)numbers))
+        refuse(writer, "is a list with holes, or with positions that are not 1 to n; fill holes with webpubsub.null, "
+                       "or make every key a string");
+    else if (numbers || (!strings && is_empty_list(L, index)))
+        write_list(L, index, numbers, writer);
+    else
+        write_object(L, index, writer);
+}
+
+static void write_number(lua_State *L, int index, struct writer *writer)
+{
+    lua_Number number = lua_tonumber(L, index);
+
+#if LUA_VERSION_NUM >= 503
+    if (lua_isinteger(L, index)) {
+        wps_buffer_integer(writer->out, (int64_t)lua_tointeger(L, index));
+        return;
+    }
+#endif
+    if (isnan(number) || isinf(number))
+        refuse(writer, "is NaN or infinite, which JSON has no word for; send webpubsub.null or a string");
+    else
+        wps_json_number(writer->out, number);
+}
+
+static void write_userdata(lua_State *L, int index, struct writer *writer)
+{
+    bool is_list;
+
+    lua_pushvalue(L, index);
+    is_list = wpsL_is_marker(L, -1, WPS_EMPTY_ARRAY) || is_of_cjson(L, "empty_array");
+    lua_pop(L, 1);
+    if (wpsL_is_null(L, index))
+        wps_buffer_text(writer->out, "null");
+    else if (is_list)
+        wps_buffer_text(writer->out, "[]");
+    else
+        refuse_type(L, index, writer);
+}
+
+static void write_value(lua_State *L, int index, struct writer *writer)
+{
+    luaL_checkstack(L, 10, "json is too deep");
+    switch (lua_type(L, index)) {
+    case LUA_TBOOLEAN:
+        wps_buffer_text(writer->out, lua_toboolean(L, index) ? "true" : "false");
+        break;
+    case LUA_TNUMBER:
+        write_number(L, index, writer);
+        break;
+    case LUA_TSTRING:
+        if (wps_slice_is_utf8(wpsL_to_slice(L, index)))
+            wps_json_string(writer->out, wpsL_to_slice(L, index));
+        else
+            refuse(writer, "is not UTF-8; send bytes as content, with content_type = \"binary\"");
+        break;
+    case LUA_TLIGHTUSERDATA:
+    case LUA_TUSERDATA:
+        write_userdata(L, index, writer);
+        break;
+    case LUA_TTABLE:
+        if (writer->depth == MAX_DEPTH) {
+            refuse(writer, "is too deep, or contains itself; at most 100 tables may be in each other");
+            break;
+        }
+        writer->depth++;
+        write_table(L, index, writer);
+        writer->depth--;
         break;
     default:
-        refuse(place, "is a function, thread or userdata, which JSON has no word for");
+        refuse_type(L, index, writer);
     }
 }
 
-struct wps_slice wpsL_encode_json(lua_State *L, int index, struct wps_error *error)
+void wpsL_write_json(lua_State *L, int index, struct wps_buffer *out, struct wps_error *error)
 {
-    struct place place = { .path = "json", .error = error };
+    struct writer writer = { .out = out, .start = sizeof writer.path - 1 };
 
-    index = lua_absindex(L, index);
-    check_value(L, index, &place);
-    if (error->kind)
-        return wps_slice_of(NULL);
-    lua_pushlightuserdata(L, &encode_key);
-    lua_rawget(L, LUA_REGISTRYINDEX);
-    lua_pushvalue(L, index);
-    if (lua_pcall(L, 1, 1, 0) != 0)
-        wps_fail(error, WPS_ARGUMENT, "json", "invalid", "json cannot be encoded: %s", lua_tostring(L, -1));
-    return wpsL_to_slice(L, -1);
+    write_value(L, lua_absindex(L, index), &writer);
+    if (writer.refused)
+        wps_fail(error, WPS_ARGUMENT, "json", "invalid", "json%s%s %s%s%s", writer.cut ? "..." : "",
+                 writer.path + writer.start, writer.type ? "is a " : "", writer.type ? writer.type : "",
+                 writer.refused);
 }

@@ -16,7 +16,7 @@ local function escape(token)
 end
 
 -- The same call that asks the service for a token checks user, roles and groups; with a key it is never sent.
-local function prepare(client, arguments, lifetime, client_type)
+local function prepare(client, arguments, lifetime, client_type, unsent)
   return driver.prepare_for("client_access_url", client, "generate_client_token", {
     user = core.field(arguments, "user"),
     roles = core.field(arguments, "roles"),
@@ -24,7 +24,7 @@ local function prepare(client, arguments, lifetime, client_type)
     minutes_to_expire = minutes_of(lifetime),
     client_type = client_type,
     context = core.field(arguments, "context"),
-  })
+  }, unsent)
 end
 
 --- See `client:client_access_url` in annotations.lua.
@@ -32,7 +32,7 @@ function access.url(client, arguments)
   arguments = arguments or {}
   local extras = core.extras(client, "client_access_url")
   local url, token, client_type, lifetime = core.access(client, arguments, extras.transport.wall())
-  local call = prepare(client, arguments, lifetime, client_type)
+  local call = prepare(client, arguments, lifetime, client_type, token ~= nil)
   if not token then
     local response, err = driver.run(call, extras, arguments)
     if not response then return driver.failed(err, extras, arguments) end

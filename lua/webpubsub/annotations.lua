@@ -1,41 +1,41 @@
 ---@meta
--- For editors only, never loaded. Made by `make generate` from the table of operations; do not edit.
--- luacheck: ignore 212 241
+-- For editors only, never loaded. Made by `make generate` from the tables of operations and options; do not edit.
+-- luacheck: ignore 212 241 631
 
 ---@class webpubsub.Options  one of: connection_string; endpoint and key; endpoint and credential
----@field connection_string? string  `Endpoint=https://…;AccessKey=…;Version=1.0;`
----@field endpoint? string  `https://name.webpubsub.azure.com`
+---@field connection_string? string  `Endpoint=https://…;AccessKey=…;Version=1.0;`, from the portal
+---@field endpoint? string  `https://name.webpubsub.azure.com`, in the place of connection_string, with key or credential
 ---@field key? string  an access key, with endpoint
----@field credential? fun(request: webpubsub.CredentialRequest): string, number  returns an Entra ID token and when it
----  expires, in seconds since the epoch; with endpoint
+---@field credential? fun(request: webpubsub.CredentialRequest): string, number  returns an Entra ID token and when it expires, in seconds since the epoch; with endpoint
 ---@field hub string  the hub's name
 ---@field reverse_proxy? string  send there; requests are still signed for the endpoint
----@field allow_http? boolean  plain http to other machines; default false
----@field timeout? number  seconds for one call with all its attempts and waits; default 60
----@field attempt_timeout? number  seconds for one attempt; default 15
----@field connect_timeout? number  seconds to connect; default 5
----@field retries? integer  attempts after the first, 0 to 100; default 3
----@field retry? webpubsub.Retry
----@field errors? "raise"|"return"  what becomes of failures: they are raised, or methods return nil and the error;
----  wrong arguments are raised in any case; default "raise"
----@field headers? table<string, string>  sent with each request
+---@field allow_http? boolean  plain http to other machines, proxies among them; default false
+---@field timeout? number  seconds for the whole call with all its attempts and waits; 0.001 to 86400; default 60
+---@field attempt_timeout? number  seconds for one attempt; 0.001 to 86400; default 15
+---@field connect_timeout? number  seconds to connect; 0.001 to 86400; default 5
+---@field retries? integer  attempts after the first; 0: the request reaches the service at most once; 0 to 100; default 3
+---@field retry? webpubsub.Retry  how attempts follow one another
+---@field errors? "raise"|"return"  "return": failures come back as nil and the error; wrong arguments are raised in any case; default "raise"
+---@field headers? table<string, string>  sent along
 ---@field user_agent? string  goes before the library's own
----@field policies? webpubsub.Policies
+---@field policies? webpubsub.Policies  `{ per_call, per_attempt, before_send }`: functions that see and may change each request
 ---@field logger? fun(event: webpubsub.Event)  is told what happens; what it raises is dropped
----@field log_ids? boolean  name users, groups and connections in events; default false
----@field ca_file? string  PEM file of the authorities to trust instead of the system's
----@field client_cert? string  PEM file
----@field client_key? string  PEM file
----@field client_key_password? string
----@field proxy? string|false  `http://host:port`; false: none, not even the environment's
----@field http2? boolean  use HTTP/2 where the server offers it; default true
----@field max_response_bytes? integer  of a body; default 1 MiB
----@field max_header_bytes? integer  of all headers of a response; default 64 KiB
----@field max_connections? integer  to the service, for the client's tasks, of which more wait, 1 to 10000; default 100
----@field transport? webpubsub.Transport  sends in the library's stead
----@field pool_size? integer  inside NGINX: connections of a worker, 1 to 10000; default 100
----@field backlog? integer  inside NGINX: calls of a worker that wait for one of them, 0 to 100000; default 256
----@field max_deferred? integer  inside NGINX: calls of a worker that `defer` queues, 1 to 100000; default 1000
+---@field log_ids? boolean  name users, groups and connections in what the logger is told; default false
+---@field ca_file? string  PEM file of the authorities to trust instead of the system's; only outside of NGINX
+---@field client_cert? string  PEM file of a client certificate
+---@field client_key? string  PEM file of its key
+---@field client_key_password? string  of the key's file; only outside of NGINX
+---@field proxy? string|false  `http://[user:password@]host:port`; false: none; default the environment's
+---@field transport? webpubsub.Transport  sends in the library's place; returns the response, or nil and why there is none
+---@field max_url_bytes? integer  bytes of a request; its headers, whose token repeats the URL, may have a third more; 1024 to 49152; default 12288
+---@field max_response_bytes? integer  bytes of a response's body; default 1048576
+---@field max_header_bytes? integer  bytes of all headers of a response; default 65536
+---@field max_connections? integer  to the service; more tasks wait for their turn; 1 to 10000; default 100; only outside of NGINX
+---@field idle_timeout? number  seconds for which an unused connection is kept; 0.001 to 86400; default 60
+---@field max_connection_age? number  seconds after which a connection is not used again, so that a name's new address is followed; 0.001 to 86400; default 300
+---@field pool_size? integer  connections of a worker; 1 to 10000; default 100; only inside NGINX
+---@field backlog? integer  calls of a worker that wait for one of them; 0 to 100000; default 256; only inside NGINX
+---@field max_deferred? integer  calls of a worker that `defer` queues; 1 to 100000; default 1000; only inside NGINX
 
 ---@class webpubsub.TransportRequest
 ---@field method string
@@ -62,26 +62,25 @@
 ---@field body? string
 
 ---@class webpubsub.Context  for one call alone
----@field timeout? number  seconds for the whole call, waits included
----@field attempt_timeout? number  seconds for one attempt
----@field retries? integer  attempts after the first, 0 to 100
----@field retry? webpubsub.Retry
+---@field timeout? number  seconds for the whole call with all its attempts and waits; 0.001 to 86400; default 60
+---@field attempt_timeout? number  seconds for one attempt; 0.001 to 86400; default 15
+---@field retries? integer  attempts after the first; 0: the request reaches the service at most once; 0 to 100; default 3
+---@field retry? webpubsub.Retry  how attempts follow one another
+---@field errors? "raise"|"return"  "return": failures come back as nil and the error; wrong arguments are raised in any case; default "raise"
 ---@field headers? table<string, string>  sent along
----@field request_id? string  the id that support can find the call by; a UUID by default
+---@field request_id? string  the id that support can find the call by; default a UUID
+---@field policies? webpubsub.Policies  `{ per_call, per_attempt, before_send }`: functions that see and may change each request
 ---@field cancel? fun(): boolean?  returns true to withdraw the call
----@field errors? "raise"|"return"  as for the client
----@field no_throw? boolean  a service error is returned as the response, with `response.error`
----@field classify? table<integer, boolean|"retry">|fun(response: webpubsub.Response): boolean|"retry"|nil
----  is it an error? By status, or asked of a function
----@field policies? webpubsub.Policies
+---@field no_throw? boolean  a service error is returned as the response, with `response.error`; default false
+---@field classify? table<integer, boolean|"retry">|fun(response: webpubsub.Response): boolean|"retry"|nil  is it an error? By status, or asked of a function
 
----@class webpubsub.Retry
----@field retries? integer  attempts after the first, 0 to 100; default 3
----@field delay? number  seconds before the second attempt; default 0.8
----@field factor? number  by which the delay grows; default 2
----@field jitter? number  the share of a delay that is left to chance, 0 to 1; default 0.2
----@field max_delay? number  seconds; default 60
----@field statuses? integer[]  what is tried again; default 408, 429, 500, 502, 503, 504
+---@class webpubsub.Retry  how attempts follow one another
+---@field retries? integer  attempts after the first; 0: the request reaches the service at most once; 0 to 100; default 3
+---@field delay? number  seconds before the second attempt; 0 to 86400; default 0.8
+---@field factor? number  by which the delay grows; 1 to 100; default 2
+---@field jitter? number  the share of a delay that is left to chance; 0 to 1; default 0.2
+---@field max_delay? number  seconds at most; a Retry-After may ask for more; 0 to 86400; default 60
+---@field statuses? integer[]  what is tried again; default { 408, 429, 500, 502, 503, 504 }
 
 ---@class webpubsub.Policies  functions that see and may change each request
 ---@field per_call? webpubsub.Policy|webpubsub.Policy[]  once, before the first attempt
@@ -121,7 +120,8 @@
 ---@field status integer
 ---@field reason string
 ---@field headers table<string, string?>  in any case
----@field body string
+---@field body string  of an error at most 64 KiB
+---@field body_bytes? integer  of an error whose body is cut: how many bytes came
 ---@field is_error boolean
 ---@field error? webpubsub.Error  with no_throw
 ---@field operation string
@@ -131,7 +131,7 @@
 ---@field exists? boolean  of an operation that asks
 ---@field token? string  of `generate_client_token`
 
----@class webpubsub.Error  raised by every operation; prints as one line without secrets
+---@class webpubsub.Error  raised by every operation; prints as one or two lines without secrets
 ---@field kind "argument"|"credential"|"transport"|"timeout"|"cancelled"|"protocol"|"service"
 ---@field code string
 ---@field message string
@@ -143,7 +143,8 @@
 ---@field retryable boolean
 ---@field status? integer  of a service error
 ---@field target? string  of a service error
----@field details? webpubsub.ErrorDetail[]  of a service error
+---@field details? webpubsub.ErrorDetail[]  of a service error, at most 100
+---@field omitted_details? integer  of a service error: how many more there were
 ---@field inner? table  of a service error: `code`, and `inner` again
 ---@field retry_after? number  seconds the service asked to wait
 ---@field response? webpubsub.Response  of a service error
@@ -191,18 +192,18 @@
 ---@field on_done fun(self: webpubsub.PageTask, callback: fun(page: webpubsub.Page?, err: webpubsub.Error?))
 
 ---@class webpubsub.AccessArguments
----@field user? string
+---@field user? string  who connects
 ---@field roles? string[]  such as `webpubsub.sendToGroup.chat`
 ---@field groups? string[]  that the client joins when it connects
----@field expires_in? number  seconds the token is good to connect with; default 3600
----@field protocol? "default"|"mqtt"|"socketio"
----@field context? webpubsub.Context
+---@field expires_in? number  seconds for which the token is good to connect with; 1 to 315360000; default 3600
+---@field protocol? "default"|"mqtt"|"socketio"  that the client speaks; default "default"
+---@field context? webpubsub.Context  of the call, or of each of them
 
 ---@class webpubsub.EachOptions
----@field concurrency? integer  calls at a time, 1 to 256; default 16
----@field on_result? fun(result: webpubsub.Result)  as each call finishes
+---@field concurrency? integer  calls at a time; 1 to 256; default 16
+---@field on_result? fun(result: webpubsub.Result)  is told of each call as it finishes
 ---@field stop_on_error? boolean  begin no more calls after a failure; default false
----@field context? webpubsub.Context  of each call
+---@field context? webpubsub.Context  of the call, or of each of them
 
 ---@class webpubsub.Result
 ---@field index integer  of the item, from 1
@@ -284,6 +285,143 @@ function client:defer(operation, arguments) end
 ---@return webpubsub.DeferredCounts
 function client:deferred() end
 
+---@class webpubsub.events.Options  hub, origins, and one of keys, client and authorize are required
+---@field hub string  the hub's name
+---@field origins string[]|"*"  hosts that may send events, such as `name.webpubsub.azure.com`; "*": all
+---@field keys? string[]  access keys of the service, 1 to 8: several while one is rotated
+---@field client? webpubsub.Client  whose key counts too, whichever it is when an event arrives
+---@field authorize? fun(request: webpubsub.events.Request): any  in the place of keys and client: returns a true value where the request is the service's; may wait
+---@field connect? fun(event: webpubsub.events.ConnectEvent): webpubsub.events.ConnectResult  may this client connect? It waits for the answer; without a handler it may
+---@field user_event? webpubsub.events.UserHandler|table<string, webpubsub.events.UserHandler>  for all events that clients send, or by their names, with "*" for all others
+---@field connected? fun(event: webpubsub.events.ConnectedEvent): webpubsub.events.Rejection?  the handshake is done
+---@field disconnected? fun(event: webpubsub.events.DisconnectedEvent): webpubsub.events.Rejection?  the connection is gone
+---@field joined? fun(event: webpubsub.events.GroupEvent): webpubsub.events.Rejection?  the connection is in a group
+---@field left? fun(event: webpubsub.events.GroupEvent): webpubsub.events.Rejection?  it is no longer
+---@field unknown? fun(event: webpubsub.events.UnknownEvent): webpubsub.events.Rejection?  for types that are newer than this library; without a handler they are answered 200
+---@field logger? fun(line: string)  is told, in one line, what a handler raised or answered wrong; what it raises itself is dropped; default NGINX's error log
+---@field max_body_bytes? integer  bytes of a request; more is answered 413; 1 to 67108864; default 1048576
+
+---@alias webpubsub.events.ConnectResult webpubsub.events.ConnectAnswer|webpubsub.events.Rejection|nil
+---@alias webpubsub.events.UserResult webpubsub.events.UserAnswer|webpubsub.events.Rejection|nil
+---@alias webpubsub.events.UserHandler fun(event: webpubsub.events.UserEvent): webpubsub.events.UserResult
+
+---@class webpubsub.events.Request  as authorize sees it
+---@field method string
+---@field headers table<string, string?>  in any case
+
+---@class webpubsub.events.Event  what all events have; nothing but `connection` is covered by the signature
+---@field type string  such as `azure.webpubsub.sys.connect`
+---@field name string  what comes last in the type; of a user's event the client's choice
+---@field id string
+---@field time string  RFC 3339
+---@field hub string
+---@field connection string  the connection's id; of an MQTT client the id that it chose
+---@field user? string
+---@field subprotocol? string
+---@field state? table  what the last answer with a state has set
+---@field physical_connection? string  of an MQTT client
+---@field session? string  of an MQTT client, but for connect
+
+---@class webpubsub.events.ConnectEvent : webpubsub.events.Event
+---@field claims table<string, string[]>  of the client's token
+---@field query table<string, string[]>
+---@field headers table<string, string[]>  of the client's handshake
+---@field subprotocols string[]  that the client offers
+---@field certificates webpubsub.events.Certificate[]  of the client
+---@field mqtt? webpubsub.events.MqttConnect  of an MQTT client
+
+---@class webpubsub.events.Certificate
+---@field thumbprint string
+---@field content? string  PEM
+
+---@class webpubsub.events.MqttConnect  the CONNECT packet
+---@field protocol_version integer  4: MQTT 3.1.1; 5
+---@field clean_start boolean
+---@field username? string
+---@field password? string  its bytes
+---@field user_properties webpubsub.events.MqttUserProperty[]
+
+---@class webpubsub.events.MqttUserProperty
+---@field name string  of the property
+---@field value string  of the property
+
+---@class webpubsub.events.ConnectedEvent : webpubsub.events.Event
+
+---@class webpubsub.events.DisconnectedEvent : webpubsub.events.Event
+---@field reason? string
+---@field mqtt? webpubsub.events.MqttDisconnected  of an MQTT client
+
+---@class webpubsub.events.MqttDisconnected
+---@field initiated_by_client boolean
+---@field disconnect_packet? { code: integer, user_properties: webpubsub.events.MqttUserProperty[] }
+
+---@class webpubsub.events.GroupEvent : webpubsub.events.Event
+---@field group string
+
+---@class webpubsub.events.UserEvent : webpubsub.events.Event
+---@field content string  as it came
+---@field content_type "text"|"json"|"binary"|string  a MIME type where it is another
+---@field json? any  the value, of JSON
+
+---@class webpubsub.events.UnknownEvent : webpubsub.events.UserEvent
+
+---@class webpubsub.events.ConnectAnswer
+---@field user? string  the connection's user from now on
+---@field roles? string[]  such as `webpubsub.sendToGroup.chat`
+---@field groups? string[]  that it joins
+---@field subprotocol? string  one of those that the client offers
+---@field mqtt? webpubsub.events.MqttAnswer  to an MQTT client
+---@field state? table  what later events of the connection carry; at most 6,000 bytes of JSON
+
+---@class webpubsub.events.MqttAnswer
+---@field user_properties? webpubsub.events.MqttUserProperty[]  for the CONNACK packet
+
+---@class webpubsub.events.UserAnswer  content or json is a message to the client; without them there is none
+---@field content? string  at most 1 MiB
+---@field content_type? string  "text", "json", "binary", or the MIME type of one of them; default "text"
+---@field json? any  a Lua value in the place of content, sent as application/json
+---@field state? table  what later events of the connection carry; at most 6,000 bytes of JSON
+
+---@class webpubsub.events.MqttRejection
+---@field user_properties? webpubsub.events.MqttUserProperty[]  for the CONNACK packet
+---@field code? integer  the reason code, or the return code of MQTT 3.1.1; 1 to 255; default what fits the status
+
+---@class webpubsub.events.Rejection  made by `webpubsub.events.reject`
+
+---@class webpubsub.events.Handler
+local events_handler = {}
+
+--- Answers one request, whoever carries it.
+---@param method string
+---@param headers table<string, string|string[]>  names in any case
+---@param body? string|fun(limit: integer): string?, integer?, string?  or a function that reads at most so many bytes
+---  once the request is known to be the service's; nil, a status and a text refuse the request
+---@return integer status
+---@return table<string, string> headers
+---@return string body
+function events_handler:handle(method, headers, body) end
+
+--- Answers the request at hand: without a stream NGINX's, in a content phase.
+---@param stream? table  of lua-http's server
+---@param headers? table  the stream's, where they have been read already
+---@return true|nil  of a stream
+---@return string|nil problem  why the answer did not get through
+function events_handler:serve(stream, headers) end
+
+local events = {}
+
+--- Makes a handler; raises an `argument` error for what is wrong with the options.
+---@param options webpubsub.events.Options
+---@return webpubsub.events.Handler
+function events.new(options) end
+
+--- What a handler returns to refuse: a client's handshake, or a user's event, which drops its connection.
+---@param status integer  400 to 599
+---@param message? string  told to the client
+---@param mqtt? webpubsub.events.MqttRejection  for MQTT clients
+---@return webpubsub.events.Rejection
+function events.reject(status, message, mqtt) end
+
 ---@class webpubsub.ServiceStatus
 ---@field context? webpubsub.Context
 
@@ -298,7 +436,7 @@ function client:service_status(arguments) end
 function client:service_status_async(arguments) end
 
 ---@class webpubsub.CloseAllConnections
----@field excluded? string[]  connection ids to leave out, matched exactly
+---@field excluded? string[]  connection ids to leave out, matched exactly; about 11 KiB of them fit into a URL
 ---@field reason? string  why, told to the clients that are closed
 ---@field context? webpubsub.Context
 
@@ -314,7 +452,7 @@ function client:close_all_connections_async(arguments) end
 
 ---@class webpubsub.CloseUserConnections
 ---@field user string  the user's id
----@field excluded? string[]  connection ids to leave out, matched exactly
+---@field excluded? string[]  connection ids to leave out, matched exactly; about 11 KiB of them fit into a URL
 ---@field reason? string  why, told to the clients that are closed
 ---@field context? webpubsub.Context
 
@@ -330,7 +468,7 @@ function client:close_user_connections_async(arguments) end
 
 ---@class webpubsub.CloseGroupConnections
 ---@field group string  the group's name, 1 to 1024 characters
----@field excluded? string[]  connection ids to leave out, matched exactly
+---@field excluded? string[]  connection ids to leave out, matched exactly; about 11 KiB of them fit into a URL
 ---@field reason? string  why, told to the clients that are closed
 ---@field context? webpubsub.Context
 
@@ -405,7 +543,7 @@ function client:group_exists(arguments) end
 function client:group_exists_async(arguments) end
 
 ---@class webpubsub.SendToAll
----@field excluded? string[]  connection ids to leave out, matched exactly
+---@field excluded? string[]  connection ids to leave out, matched exactly; about 11 KiB of them fit into a URL
 ---@field filter? string  an OData expression that chooses the receivers
 ---@field ttl? integer  seconds the service may keep the message for a slow client, 0 to 300
 ---@field content? string  the message, at most 1 MiB; or give json
@@ -444,7 +582,7 @@ function client:send_to_user_async(arguments) end
 
 ---@class webpubsub.SendToGroup
 ---@field group string  the group's name, 1 to 1024 characters
----@field excluded? string[]  connection ids to leave out, matched exactly
+---@field excluded? string[]  connection ids to leave out, matched exactly; about 11 KiB of them fit into a URL
 ---@field filter? string  an OData expression that chooses the receivers
 ---@field ttl? integer  seconds the service may keep the message for a slow client, 0 to 300
 ---@field content? string  the message, at most 1 MiB; or give json

@@ -63,6 +63,7 @@ decode.list = listing.page
 
 for _, operation in ipairs(core.operations()) do
   local name, returns = operation.name, decode[operation.result] -- a listing has a method of its own, see below
+  local async = name .. "_async"
 
   local function perform(task_of_it)
     local response, err = driver.complete(task_of_it, task_of_it.call, task_of_it.extras, task_of_it.arguments)
@@ -70,8 +71,8 @@ for _, operation in ipairs(core.operations()) do
     return true, returns(response)
   end
 
-  methods[name .. "_async"] = function(self, arguments)
-    local call = driver.prepare(self, name, arguments, core.extras(self, name))
+  methods[async] = function(self, arguments)
+    local call = driver.prepare(self, name, arguments, core.extras(self, async))
     policies.check_call(arguments, name)
     return task.start(self, name, arguments, perform, call)
   end

@@ -11,7 +11,7 @@
 
 local core = require "webpubsub.core"
 local credential = require "webpubsub.credential"
-local events = require "webpubsub.events"
+local log = require "webpubsub.log"
 local policies = require "webpubsub.policies"
 
 local driver = {}
@@ -29,7 +29,7 @@ local function set_up(run, call, extras, arguments)
     run.no_throw = core.field(context, "no_throw")
   end
   if extras.logger then
-    run.log = events.new(extras.logger, call, run.transport.now, extras.log_ids and arguments or nil)
+    run.log = log.new(extras.logger, call, run.transport.now, extras.log_ids and arguments or nil)
   end
   return run
 end
@@ -158,9 +158,10 @@ function driver.run(call, extras, arguments, run)
 end
 
 --- Prepares a call for a method that is no operation itself: what is wrong with its arguments is that method's error.
+-- One that is `unsent`, prepared for its checks alone, may be longer than the service takes.
 ---@return table call
-function driver.prepare_for(method, client, operation, arguments)
-  local ok, result = pcall(core.prepare, client, operation, arguments)
+function driver.prepare_for(method, client, operation, arguments, unsent)
+  local ok, result = pcall(core.prepare, client, operation, arguments, nil, unsent)
   if ok then return result end
   if type(result) == "table" then result.operation = method end
   error(result, 0)

@@ -11,7 +11,7 @@ local task = require "webpubsub.task"
 
 local each = {}
 
-local DEFAULT_CONCURRENCY, MAX_CONCURRENCY = 16, 256
+local DEFAULT_CONCURRENCY = 16
 
 -- Seconds between two times that the program is asked whether all is cancelled: each task asks.
 local ASKING_SLICE = 0.05
@@ -27,37 +27,11 @@ end
 
 -- ---------------------------------------------------------------- what is asked for
 
-local option_types = {
-  concurrency = "number", on_result = "function", stop_on_error = "boolean", context = "table",
-}
-
 -- A mistake in the context of all is raised here once, not reported for every item.
 local function check_context(client, context)
   if not context then return end
   driver.prepare_for("each", client, "service_status", { context = context })
   policies.check(core.field(context, "policies"), "each")
-end
-
-local function check_options(options)
-  if type(options) ~= "table" then
-    refuse("options", "type", "the options must be a table; they are a " .. type(options))
-  end
-  local names = {}
-  for name in pairs(option_types) do names[#names + 1] = name end
-  for name, value in pairs(options) do
-    if not option_types[name] then
-      local meant = core.nearest(tostring(name), names)
-      refuse(tostring(name), "unknown", ("each has no option \"%s\"%s"):format(tostring(name),
-        meant and "; did you mean \"" .. meant .. "\"?" or ""))
-    elseif type(value) ~= option_types[name] then
-      refuse(name, "type", ("%s must be a %s; it is a %s"):format(name, option_types[name], type(value)))
-    end
-  end
-  local concurrency = options.concurrency or DEFAULT_CONCURRENCY
-  if concurrency < 1 or concurrency > MAX_CONCURRENCY or concurrency % 1 ~= 0 then
-    refuse("concurrency", "invalid", ("concurrency must be a whole number from 1 to %d"):format(MAX_CONCURRENCY))
-  end
-  return concurrency
 end
 
 -- The operation's one required parameter, which an item that is a string stands for; nil where it has none, or more.
@@ -194,7 +168,7 @@ local function settle(run, ended)
   err = err or response.error -- the latter with no_throw
   if err then
     run.failures[#run.failures + 1] = { index = result.index, arguments = result.arguments, error = err }
-    run.stopped = run.stopped or run.stop_on_error
+    run.stopped = run.stopped or run.stop_on_error or err.code == "forked" -- the parent's process goes on with the rest
     if err.status == TOO_MANY_REQUESTS and err.retry_after then pause(run, err.retry_after) end
   else
     run.succeeded = run.succeeded + 1
@@ -305,11 +279,12 @@ function each.run(client, operation, items, options)
   options = options or {}
   local extras = core.extras(client, "each")
   local transport = extras.transport
-  local concurrency = check_options(options)
+  core.check_options(options, "each", "options", "each")
   check_context(client, options.context)
   local run = {
     client = client, operation = operation, required = required_argument(operation), next_item = iterate(items),
-    concurrency = concurrency, on_result = options.on_result, stop_on_error = options.stop_on_error,
+    concurrency = options.concurrency or DEFAULT_CONCURRENCY, on_result = options.on_result,
+    stop_on_error = options.stop_on_error,
     context = options.context, cancelled = task.cancel_of(options),
     now = transport.now, sleep = transport.sleep, host = transport.host, started = transport.now(), paused_until = 0,
     wake = false,

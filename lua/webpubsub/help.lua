@@ -1,23 +1,15 @@
---- Help at a prompt, from the operations table.
+--- Help at a prompt, from the tables of operations and options.
 
 local core = require "webpubsub.core"
 local operations = require "webpubsub.operations"
 
 local help = {}
 
-local context_lines = {
-  { "timeout", "seconds for the whole call, waits included (60)" },
-  { "attempt_timeout", "seconds for one attempt (15)" },
-  { "retries", "attempts after the first (3)" },
-  { "retry", "{ retries, delay, factor, jitter, max_delay, statuses }" },
-  { "headers", "{ [name] = value }, sent along" },
-  { "request_id", "the id that support can find the call by; a UUID by default" },
-  { "cancel", "function() -> true to withdraw the call" },
-  { "errors", "\"return\": failures come back as nil and the error; \"raise\": they are raised" },
-  { "no_throw", "true: a service error is returned as the response, with response.error" },
-  { "classify", "{ [status] = true | false | \"retry\" } or function(response) -> the same: is it an error?" },
-  { "policies", "{ per_call, per_attempt, before_send }: functions that see and may change the request" },
-}
+-- "seconds for one attempt (15)"
+local function describe(option)
+  local doc = (option.unit == "s" and "seconds " or option.unit and option.unit .. " " or "") .. option.doc
+  return ((doc .. (option.default and " (" .. option.default .. ")" or "")):gsub("`", ""))
+end
 
 local function overview()
   local lines = { "webpubsub " .. core.version .. ": Azure Web PubSub " .. core.api_version, "",
@@ -28,6 +20,7 @@ local function overview()
   end
   lines[#lines + 1] = ""
   lines[#lines + 1] = "webpubsub.help \"close_user_connections\" tells more about one of them."
+  lines[#lines + 1] = "A URL has at most 12 KiB (option max_url_bytes), of which a token leaves about 11 for arguments."
   lines[#lines + 1] = "Each has a twin, ..._async, that does not wait: it returns a task, to poll, await or cancel."
   return lines
 end
@@ -41,8 +34,8 @@ local function details(operation)
     add(parameter.name, parameter.type, (parameter.required and "required: " or "") .. parameter.doc)
   end
   add("context", "table", "for this call alone:")
-  for _, entry in ipairs(context_lines) do
-    lines[#lines + 1] = ("      %-18s %s"):format(entry[1], entry[2])
+  for _, option in ipairs(core.options("context")) do
+    lines[#lines + 1] = ("      %-18s %s"):format(option.name, describe(option))
   end
   lines[#lines + 1] = "  }"
   lines[#lines + 1] = ""

@@ -6,15 +6,21 @@
 
 local client = require "webpubsub.client"
 local core = require "webpubsub.core"
+local events = require "webpubsub.events"
 local filter = require "webpubsub.filter"
 local help = require "webpubsub.help"
 local task = require "webpubsub.task"
+local text_errors = require "webpubsub.text_errors"
 
 return {
   new = client.new,
+  events = events,
   filter = filter,
   gather = task.gather,
   help = help.print,
+  null = core.null,
+  empty_array = core.empty_array,
+  text_errors = text_errors,
   version = core.version,
   api_version = core.api_version,
 }

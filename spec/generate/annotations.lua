@@ -2,6 +2,7 @@
 
 local classes = require("spec.generate.classes")
 local core = require("webpubsub.core")
+local events = require("spec.generate.events")
 
 local annotations = {}
 
@@ -9,8 +10,8 @@ annotations.path = "lua/webpubsub/annotations.lua"
 
 local HEAD = [[
 ---@meta
--- For editors only, never loaded. Made by `make generate` from the table of operations; do not edit.
--- luacheck: ignore 212 241
+-- For editors only, never loaded. Made by `make generate` from the tables of operations and options; do not edit.
+-- luacheck: ignore 212 241 631
 
 ]]
 
@@ -66,10 +67,55 @@ local function describe(operation)
   return table.concat(lines, "\n")
 end
 
+-- ---------------------------------------------------------------- options
+
+-- What each place of the table of options is called, and what its class says.
+local places = {
+  Options = { "new", "one of: connection_string; endpoint and key; endpoint and credential" },
+  Context = { "context", "for one call alone" },
+  Retry = { "retry", "how attempts follow one another" },
+  AccessArguments = { "client_access_url" },
+  EachOptions = { "each" },
+  ["events.Options"] = { "events.new", "hub, origins, and one of keys, client and authorize are required" },
+  ["events.ConnectAnswer"] = { "connect" },
+  ["events.UserAnswer"] = { "user_event", "content or json is a message to the client; without them there is none" },
+  ["events.MqttAnswer"] = { "mqtt" },
+  ["events.MqttRejection"] = { "rejection" },
+  ["events.MqttUserProperty"] = { "property" },
+}
+
+local REQUIRED = { hub = true, origins = true, name = true, value = true }
+
+-- "0 to 100", where a number has a range that people need to know.
+local function range_of(option)
+  if not option.minimum or option.maximum >= 2 ^ 31 - 1 then return nil end
+  return ("%.14g to %.14g"):format(option.minimum, option.maximum)
+end
+
+local function facts_of(option)
+  local facts = {}
+  for _, fact in ipairs { range_of(option) or false, option.default and "default " .. option.default or false,
+    option.world and "only " .. option.world or false } do
+    if fact then facts[#facts + 1] = fact end
+  end
+  return #facts > 0 and "; " .. table.concat(facts, "; ") or ""
+end
+
+local function describe_options(class)
+  local place, doc = places[class][1], places[class][2]
+  local lines = { "---@class webpubsub." .. class .. (doc and "  " .. doc or "") }
+  for _, option in ipairs(core.options(place)) do
+    local unit = option.unit == "s" and "seconds " or option.unit and option.unit .. " " or ""
+    lines[#lines + 1] = ("---@field %s%s %s  %s%s%s"):format(option.name, REQUIRED[option.name] and "" or "?",
+      option.annotation, unit, option.doc, facts_of(option))
+  end
+  return table.concat(lines, "\n")
+end
+
 --- The file's text.
 ---@return string
 function annotations.text()
-  local parts = { HEAD .. classes }
+  local parts = { HEAD .. (classes .. events):gsub("@@([%w.]+)@@", describe_options) }
   for _, operation in ipairs(core.operations()) do parts[#parts + 1] = describe(operation) .. "\n" end
   return table.concat(parts)
 end

@@ -1,40 +1,7 @@
 -- The classes that are not made from the operations table: what the client takes and gives, for editors.
 
 return [[
----@class webpubsub.Options  one of: connection_string; endpoint and key; endpoint and credential
----@field connection_string? string  `Endpoint=https://…;AccessKey=…;Version=1.0;`
----@field endpoint? string  `https://name.webpubsub.azure.com`
----@field key? string  an access key, with endpoint
----@field credential? fun(request: webpubsub.CredentialRequest): string, number  returns an Entra ID token and when it
----  expires, in seconds since the epoch; with endpoint
----@field hub string  the hub's name
----@field reverse_proxy? string  send there; requests are still signed for the endpoint
----@field allow_http? boolean  plain http to other machines; default false
----@field timeout? number  seconds for one call with all its attempts and waits; default 60
----@field attempt_timeout? number  seconds for one attempt; default 15
----@field connect_timeout? number  seconds to connect; default 5
----@field retries? integer  attempts after the first, 0 to 100; default 3
----@field retry? webpubsub.Retry
----@field errors? "raise"|"return"  what becomes of failures: they are raised, or methods return nil and the error;
----  wrong arguments are raised in any case; default "raise"
----@field headers? table<string, string>  sent with each request
----@field user_agent? string  goes before the library's own
----@field policies? webpubsub.Policies
----@field logger? fun(event: webpubsub.Event)  is told what happens; what it raises is dropped
----@field log_ids? boolean  name users, groups and connections in events; default false
----@field ca_file? string  PEM file of the authorities to trust instead of the system's
----@field client_cert? string  PEM file
----@field client_key? string  PEM file
----@field client_key_password? string
----@field proxy? string|false  `http://host:port`; false: none, not even the environment's
----@field http2? boolean  use HTTP/2 where the server offers it; default true
----@field max_response_bytes? integer  of a body; default 1 MiB
----@field max_header_bytes? integer  of all headers of a response; default 64 KiB
----@field max_connections? integer  to the service, for the client's tasks, of which more wait, 1 to 10000; default 100
----@field transport? webpubsub.Transport  sends in the library's stead
----@field pool_size? integer  inside NGINX: connections of a worker, 1 to 10000; default 100
----@field backlog? integer  inside NGINX: calls of a worker that wait for one of them, 0 to 100000; default 256
----@field max_deferred? integer  inside NGINX: calls of a worker that `defer` queues, 1 to 100000; default 1000
+@@Options@@
 
 ---@class webpubsub.TransportRequest
 ---@field method string
@@ -60,27 +27,9 @@ return [[
 ---@field headers? table<string, string|string[]>|string  or as lines that end with CR LF
 ---@field body? string
 
----@class webpubsub.Context  for one call alone
----@field timeout? number  seconds for the whole call, waits included
----@field attempt_timeout? number  seconds for one attempt
----@field retries? integer  attempts after the first, 0 to 100
----@field retry? webpubsub.Retry
----@field headers? table<string, string>  sent along
----@field request_id? string  the id that support can find the call by; a UUID by default
----@field cancel? fun(): boolean?  returns true to withdraw the call
----@field errors? "raise"|"return"  as for the client
----@field no_throw? boolean  a service error is returned as the response, with `response.error`
----@field classify? table<integer, boolean|"retry">|fun(response: webpubsub.Response): boolean|"retry"|nil
----  is it an error? By status, or asked of a function
----@field policies? webpubsub.Policies
+@@Context@@
 
----@class webpubsub.Retry
----@field retries? integer  attempts after the first, 0 to 100; default 3
----@field delay? number  seconds before the second attempt; default 0.8
----@field factor? number  by which the delay grows; default 2
----@field jitter? number  the share of a delay that is left to chance, 0 to 1; default 0.2
----@field max_delay? number  seconds; default 60
----@field statuses? integer[]  what is tried again; default 408, 429, 500, 502, 503, 504
+@@Retry@@
 
 ---@class webpubsub.Policies  functions that see and may change each request
 ---@field per_call? webpubsub.Policy|webpubsub.Policy[]  once, before the first attempt
@@ -120,7 +69,8 @@ return [[
 ---@field status integer
 ---@field reason string
 ---@field headers table<string, string?>  in any case
----@field body string
+---@field body string  of an error at most 64 KiB
+---@field body_bytes? integer  of an error whose body is cut: how many bytes came
 ---@field is_error boolean
 ---@field error? webpubsub.Error  with no_throw
 ---@field operation string
@@ -130,7 +80,7 @@ return [[
 ---@field exists? boolean  of an operation that asks
 ---@field token? string  of `generate_client_token`
 
----@class webpubsub.Error  raised by every operation; prints as one line without secrets
+---@class webpubsub.Error  raised by every operation; prints as one or two lines without secrets
 ---@field kind "argument"|"credential"|"transport"|"timeout"|"cancelled"|"protocol"|"service"
 ---@field code string
 ---@field message string
@@ -142,7 +92,8 @@ return [[
 ---@field retryable boolean
 ---@field status? integer  of a service error
 ---@field target? string  of a service error
----@field details? webpubsub.ErrorDetail[]  of a service error
+---@field details? webpubsub.ErrorDetail[]  of a service error, at most 100
+---@field omitted_details? integer  of a service error: how many more there were
 ---@field inner? table  of a service error: `code`, and `inner` again
 ---@field retry_after? number  seconds the service asked to wait
 ---@field response? webpubsub.Response  of a service error
@@ -189,19 +140,9 @@ return [[
 ---@field result fun(self: webpubsub.PageTask): webpubsub.Page?, webpubsub.Error?
 ---@field on_done fun(self: webpubsub.PageTask, callback: fun(page: webpubsub.Page?, err: webpubsub.Error?))
 
----@class webpubsub.AccessArguments
----@field user? string
----@field roles? string[]  such as `webpubsub.sendToGroup.chat`
----@field groups? string[]  that the client joins when it connects
----@field expires_in? number  seconds the token is good to connect with; default 3600
----@field protocol? "default"|"mqtt"|"socketio"
----@field context? webpubsub.Context
+@@AccessArguments@@
 
----@class webpubsub.EachOptions
----@field concurrency? integer  calls at a time, 1 to 256; default 16
----@field on_result? fun(result: webpubsub.Result)  as each call finishes
----@field stop_on_error? boolean  begin no more calls after a failure; default false
----@field context? webpubsub.Context  of each call
+@@EachOptions@@
 
 ---@class webpubsub.Result
 ---@field index integer  of the item, from 1

@@ -161,6 +161,28 @@ function Nginx:get(path)
   return self.finish(self:send(path))
 end
 
+--- Sends a request with headers of one's own; returns status, the block of the answer's headers, and its body.
+---@param method string
+---@param path string
+---@param headers table<string, string|string[]>
+---@param body? string
+function Nginx:request(method, path, headers, body)
+  local lines = { ("%s %s HTTP/1.0"):format(method, path) }
+  for name, values in pairs(headers) do
+    for _, value in ipairs(type(values) == "table" and values or { values }) do
+      lines[#lines + 1] = ("%s: %s"):format(name, value)
+    end
+  end
+  if body then lines[#lines + 1] = "Content-Length: " .. #body end
+  local client = assert(socket.connect(self.host, self.port))
+  client:settimeout(ANSWER_TIMEOUT_SECONDS)
+  client:send(table.concat(lines, "\r\n") .. "\r\n\r\n" .. (body or "")) -- not all of it, where it is refused before
+  local response, problem, partial = client:receive("*a")
+  client:close()
+  local status, block, text = (response or partial or ""):match("^HTTP/1.1 (%d+)[^\n]*\n(.-\r\n)\r\n(.*)$")
+  return tonumber(assert(status, problem)), block, text
+end
+
 --- Starts Lua code in the content phase of a worker; `finish` returns what it returned, as text.
 ---@param code string
 function Nginx:start_run(code)

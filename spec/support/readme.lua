@@ -7,10 +7,11 @@ local readme = { text = project.read("README.md") }
 
 --- The fenced blocks of a language, in order.
 ---@param language string
+---@param text? string  of another page
 ---@return string[]
-function readme.blocks(language)
+function readme.blocks(language, text)
   local blocks = {}
-  for block in readme.text:gmatch("\n```" .. language .. "\n(.-\n)```\n") do blocks[#blocks + 1] = block end
+  for block in (text or readme.text):gmatch("\n```" .. language .. "\n(.-\n)```\n") do blocks[#blocks + 1] = block end
   return blocks
 end
 

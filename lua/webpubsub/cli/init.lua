@@ -3,6 +3,7 @@
 local cjson = require("cjson").new()
 local arguments = require "webpubsub.cli.arguments"
 local bulk = require "webpubsub.cli.bulk"
+local exits = require "webpubsub.cli.exits"
 local report = require "webpubsub.cli.report"
 local settings = require "webpubsub.cli.settings"
 local webpubsub = require "webpubsub"
@@ -71,7 +72,7 @@ local function call(client, parsed)
   if operation.result == "list" then
     local pages, state = client[operation.name](client, given):pages()
     report.members(pages, state, parsed.json)
-    return report.OK
+    return exits.OK
   end
   local first, second = client[operation.name](client, given)
   return report.response(operation, second or first, parsed.json) -- a question's answer stands before its response
@@ -87,7 +88,7 @@ local function make_url(client, parsed)
     context = context_of(parsed),
   }
   report.url(url, token, parsed.json)
-  return report.OK
+  return exits.OK
 end
 
 local function print_text(parsed)
@@ -97,6 +98,7 @@ end
 local without_client = {
   help = print_text,
   completion = print_text,
+  manual = print_text,
   emulator = function(parsed)
     return require("webpubsub.cli.emulator").run(parsed.words)
   end,
@@ -129,10 +131,10 @@ end
 
 --- Runs one command line.
 ---@param argv string[]
----@return integer exit_code  see report.lua
+---@return integer exit_code  see exits.lua
 function cli.run(argv)
   local as_json = wants_json(argv)
-  local parsed, wrong = arguments.parse(argv)
+  local parsed, wrong = arguments.parse(argv, os.getenv)
   if not parsed then return report.usage(wrong, as_json) end
 
   local ok, code, message = pcall(run, parsed, os.getenv)
@@ -141,7 +143,7 @@ function cli.run(argv)
   elseif type(code) == "table" and code.kind then
     return report.error(code, as_json)
   elseif tostring(code):find("interrupted!", 1, true) then -- what the interpreter raises for Ctrl-C
-    return report.INTERRUPTED
+    return exits.INTERRUPTED
   end
   error(code, 0)
 end

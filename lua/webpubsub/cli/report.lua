@@ -2,14 +2,12 @@
 --
 -- Results go to standard output, errors and progress to standard error.
 
-local cjson = require("cjson").new()
+local exits = require "webpubsub.cli.exits"
+local json = require "webpubsub.cli.json"
 local terminal = require "webpubsub.cli.terminal"
+local words = require "webpubsub.cli.words"
 
 local report = {}
-
--- Exit codes, in ascending order of how little the service is to blame.
-report.OK, report.SERVICE, report.USAGE, report.TRANSPORT = 0, 1, 2, 3
-report.INTERRUPTED = 130 -- 128 + SIGINT, as shells say it
 
 local printable = terminal.printable
 
@@ -23,8 +21,20 @@ local function put(line)
 end
 
 local function print_json(file, document)
-  local line = cjson.encode(document)
+  local line = json.encode(document)
   if file == io.stdout then put(line) else file:write(line, "\n") end
+end
+
+-- A line to standard error, as it may be shown in a terminal. Where that fails, the exit code has to do.
+local function complain(line)
+  io.stderr:write(printable(line), "\n")
+end
+
+-- An error, which may have a second line that tells its cause.
+local function complain_of(err, before)
+  local text = tostring(words.translate(err))
+  if before then text = before .. text:gsub("^webpubsub: ", "") end
+  for line in text:gmatch "[^\n]+" do complain(line) end
 end
 
 -- What a call that went well has done, by the first word of its operation.
@@ -70,11 +80,11 @@ function report.response(operation, response, as_json)
   elseif operation.result == "exists" then
     put(yes_or_no(response.exists))
   elseif operation.result == "token" then
-    put(response.token)
+    put(printable(response.token))
   else
     put(("%s: %d %s"):format(report.done(operation), response.status, printable(response.reason)))
   end
-  return response.exists == false and report.SERVICE or report.OK
+  return response.exists == false and exits.NO or exits.OK
 end
 
 --- Prints the URL with which a client connects.
@@ -82,7 +92,7 @@ function report.url(url, token, as_json)
   if as_json then
     print_json(io.stdout, { url = url, token = token })
   else
-    put(url)
+    put(printable(url))
   end
 end
 
@@ -91,12 +101,13 @@ end
 function report.members(pages, state, as_json)
   local width = #"CONNECTION"
   local function row(connection, user)
-    local gap = user and (" "):rep(width - #connection + 2) .. printable(user) or ""
-    put(printable(connection) .. gap)
+    local shown = printable(connection)
+    put(shown .. (user and (" "):rep(width - #shown + 2) .. printable(user) or ""))
   end
   local headed = as_json
   for page in pages, state do
-    for _, member in ipairs(page.items) do width = math.max(width, #member.connection) end
+    if output_problem then return end
+    for _, member in ipairs(page.items) do width = math.max(width, #printable(member.connection)) end
     if not headed then row("CONNECTION", "USER") end
     headed = true
     for _, member in ipairs(page.items) do
@@ -112,7 +123,7 @@ end
 -- An error as a program reads it: everything but the response, which holds what the service sent.
 local function error_document(err)
   local document = {}
-  for name, value in pairs(err) do
+  for name, value in pairs(words.translate(err)) do
     if name ~= "response" then document[name] = value end
   end
   return document
@@ -139,31 +150,31 @@ function report.item_error(item, err, as_json)
   if as_json then
     print_json(io.stderr, { index = item.index, [item.name] = item.value, error = error_document(err) })
   else
-    local message = tostring(err):gsub("^webpubsub: ", "")
-    io.stderr:write(("item %d (%s): %s\n"):format(item.index, printable(item.value), message))
+    complain_of(err, ("item %d (%s): "):format(item.index, printable(item.value)))
   end
 end
 
 --- Prints how it went, and how to go on where it did not come to its end.
 ---@param operation table
 ---@param summary webpubsub.Summary
----@param resume integer|nil  how many items to skip to go on
-function report.summary(operation, summary, resume, as_json)
+---@param stopped boolean|nil  there is something to go on with
+---@param resume integer|nil  how many items to skip for that; nil where a file knows it
+function report.summary(operation, summary, stopped, resume, as_json)
   if as_json then
     print_json(io.stdout, { summary = {
       operation = operation.name, total = summary.total, succeeded = summary.succeeded, failed = summary.failed,
-      elapsed = summary.elapsed, rate = summary.rate, interrupted = summary.interrupted or false, resume = resume,
+      elapsed = summary.elapsed, rate = summary.rate, interrupted = summary.interrupted or false,
+      resume = stopped and resume or nil,
     } })
     return
   end
   put(("%s: %d of %d, %d failed, in %.1f s (%.0f a second)"):format(report.done(operation), summary.succeeded,
     summary.total, summary.failed, summary.elapsed, summary.rate))
-  if resume then
-    local again = summary.succeeded + summary.failed - summary.completed_through
-    io.stderr:write(("%s; to go on with the rest, repeat it with --skip %d%s\n"):format(
-      summary.interrupted and "interrupted" or "stopped", resume,
-      again > 0 and (" (%d behind it are done already, and will be done again)"):format(again) or ""))
-  end
+  if not stopped then return end
+  local again = resume and summary.succeeded + summary.failed - summary.completed_through or 0
+  complain(("%s; to go on with the rest, repeat it%s%s"):format(
+    summary.interrupted and "interrupted" or "stopped", resume and " with --skip " .. resume or "",
+    again > 0 and (" (%d behind it are done already, and will be done again)"):format(again) or ""))
 end
 
 -- ---------------------------------------------------------------- errors
@@ -172,8 +183,8 @@ end
 ---@param err webpubsub.Error
 ---@return integer
 function report.exit_code(err)
-  if err.kind == "service" then return report.SERVICE end
-  return err.kind == "argument" and report.USAGE or report.TRANSPORT
+  if err.kind == "service" then return exits.REFUSED end
+  return err.kind == "argument" and exits.USAGE or exits.NO_ANSWER
 end
 
 --- Prints an error.
@@ -183,29 +194,55 @@ function report.error(err, as_json)
   if as_json then
     print_json(io.stderr, { error = error_document(err) })
   else
-    io.stderr:write(tostring(err), "\n")
+    complain_of(err)
   end
   return report.exit_code(err)
 end
 
---- Prints what is wrong with the command line itself.
----@param message string
+--- Prints what is wrong with the command line itself, or with a list.
+---@param message string|string[]
 ---@return integer exit_code
 function report.usage(message, as_json)
+  local messages = type(message) == "table" and message or { message }
   if as_json then
-    print_json(io.stderr, { error = { kind = "argument", code = "usage", message = message } })
+    print_json(io.stderr, { error = { kind = "argument", code = "usage", message = table.concat(messages, "\n") } })
   else
-    io.stderr:write("webpubsub: ", printable(message), "\n")
+    for _, line in ipairs(messages) do complain("webpubsub: " .. line) end
   end
-  return report.USAGE
+  return exits.USAGE
 end
 
 --- Prints a text.
 ---@param text string
 ---@return integer exit_code
 function report.text(text)
-  put((text:gsub("\n$", "")))
-  return report.OK
+  put(text)
+  return exits.OK
+end
+
+--- Notes that something else than the standard output cannot be written.
+---@param why string
+function report.lost(why)
+  output_problem = output_problem or why
+end
+
+--- Lua's `print`, which notices whether the output can be written.
+function report.print(...)
+  local texts = {}
+  for index = 1, select("#", ...) do texts[index] = tostring((select(index, ...))) end
+  put(table.concat(texts, "\t"))
+end
+
+--- Whether what was printed so far did not arrive.
+---@return boolean
+function report.is_broken()
+  return output_problem ~= nil
+end
+
+--- Notes whether what others have written arrives.
+function report.flush()
+  local flushed, why = io.stdout:flush()
+  if not flushed then output_problem = output_problem or why end
 end
 
 --- Prints why the output is not complete, where it is not.
@@ -216,9 +253,9 @@ function report.unwritten(as_json)
   if as_json then
     print_json(io.stderr, { error = { kind = "output", message = message } })
   else
-    io.stderr:write("webpubsub: ", printable(message), "\n")
+    complain("webpubsub: " .. message)
   end
-  return report.TRANSPORT
+  return exits.UNWRITTEN
 end
 
 -- ---------------------------------------------------------------- what happens meanwhile
@@ -240,8 +277,8 @@ function report.logger(as_json)
     if as_json then
       print_json(io.stderr, { event = event })
     else
-      io.stderr:write(("%s %s, attempt %d: %s\n"):format(event.request_id, event.operation, event.attempt,
-        printable(describe[event.type](event))))
+      complain(("%s %s, attempt %d: %s"):format(event.request_id, event.operation, event.attempt,
+        describe[event.type](event)))
     end
   end
 end

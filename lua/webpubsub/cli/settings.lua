@@ -1,8 +1,11 @@
 --- From options and the environment to the options of `webpubsub.new`.
 
 local report = require "webpubsub.cli.report"
+local words = require "webpubsub.cli.words"
 
 local settings = {}
+
+local MAX_SECRET_BYTES = 65536
 
 -- "Name: value" options as a table.
 local function parse_headers(lines)
@@ -16,17 +19,61 @@ local function parse_headers(lines)
   return headers
 end
 
+-- The one line of a file. What is in it is not told, whatever is wrong with it.
+local function read_secret(path)
+  local file, why = io.open(path, "rb")
+  if not file then return nil, why end
+  local text
+  text, why = file:read(MAX_SECRET_BYTES + 1)
+  file:close()
+  if why then return nil, path .. ": " .. why end
+  text = (text or ""):gsub("^\239\187\191", ""):match "^%s*(.-)%s*$"
+  if text == "" then return nil, path .. " is empty" end
+  if #text > MAX_SECRET_BYTES or text:find "[\r\n]" then return nil, path .. " has more than one line" end
+  if text:find("\0", 1, true) or text:find "^\255\254" or text:find "^\254\255" then
+    return nil, path .. " is not a text file; if it is UTF-16, save it as UTF-8"
+  end
+  return text
+end
+
+-- What an option or its file has; from the latter it is known by the file's name.
+local function given(parsed, name)
+  local path = parsed[name .. "_file"]
+  if not path then return parsed[name] end
+  local flag = "--" .. name:gsub("_", "-")
+  if parsed[name] then return nil, ("%s and %s-file cannot be used together"):format(flag, flag) end
+  words.set(name, path)
+  return read_secret(path)
+end
+
+-- An option of the environment's, known by the variable's name. What fills the environment from a file may leave the
+-- line's end there; an empty variable is as good as none.
+local function from(getenv, variable, name)
+  local value = (getenv(variable) or ""):match "^%s*(.-)%s*$"
+  if value == "" then return nil end
+  words.set(name, variable)
+  return value
+end
+
 -- Endpoint and key: what is said on the command line goes before the environment.
 local function add_identity(options, parsed, getenv)
-  options.connection_string, options.endpoint, options.key = parsed.connection_string, parsed.endpoint, parsed.key
+  local wrong
+  options.endpoint = parsed.endpoint
+  options.connection_string, wrong = given(parsed, "connection_string")
+  if wrong then return nil, wrong end
+  options.key, wrong = given(parsed, "key")
+  if wrong then return nil, wrong end
   if parsed.endpoint then
-    options.key = parsed.key or getenv "WebPubSubKey"
-  elseif not parsed.connection_string then
-    options.connection_string = getenv "WebPubSubConnectionString"
+    options.key = options.key or from(getenv, "WebPubSubKey", "key")
+    if not options.key then
+      return nil, "--endpoint needs a key: give --key-file, or set WebPubSubKey in the environment"
+    end
+  elseif not options.connection_string then
+    options.connection_string = from(getenv, "WebPubSubConnectionString", "connection_string")
   end
   if options.connection_string or options.endpoint then return true end
   return nil, "there is no service to call: set WebPubSubConnectionString in the environment, or give "
-    .. "--connection-string, or --endpoint with --key"
+    .. "--connection-string-file, or --endpoint with --key-file"
 end
 
 --- The options for `webpubsub.new`.
@@ -39,7 +86,7 @@ function settings.client_options(parsed, needs_hub, getenv)
   local headers, wrong = parse_headers(parsed.header)
   if wrong then return nil, wrong end
   local options = {
-    hub = parsed.hub or getenv "WebPubSubHub" or (not needs_hub and "none" or nil),
+    hub = parsed.hub or from(getenv, "WebPubSubHub", "hub") or (not needs_hub and "none" or nil),
     reverse_proxy = parsed.reverse_proxy,
     ca_file = parsed.ca_file,
     proxy = parsed.proxy,

@@ -1,5 +1,7 @@
 --- What there is to know about a terminal, asked of the shell: Lua by itself cannot tell.
 
+local printable = require "webpubsub.printable"
+
 local terminal = {}
 
 terminal.STDIN, terminal.STDOUT, terminal.STDERR = 0, 1, 2
@@ -25,12 +27,9 @@ function terminal.columns()
   return columns and columns > 0 and columns or DEFAULT_COLUMNS
 end
 
---- Text from outside on one line, without the control bytes that could command the terminal.
----@param text string
----@return string
-function terminal.printable(text)
-  return (text:gsub("%c", "?"))
-end
+--- Text from outside on one line, without what could command the terminal.
+---@type fun(text: string, maximum?: integer): string
+terminal.printable = printable
 
 --- Text in red, for a terminal.
 ---@param text string

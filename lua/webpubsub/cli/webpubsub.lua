@@ -10,4 +10,16 @@ if prefix then
   package.cpath = ("%s;%s/lib/lua/%s/?.so"):format(package.cpath, prefix, version)
 end
 
-os.exit(require("webpubsub.cli").run(arg), true)
+-- An interpreter that ends with an error has exit code 1, which here means "no".
+local BROKEN, INTERRUPTED = 70, 130
+
+local ok, code = xpcall(function()
+  require("webpubsub.cli.descriptors").occupy() -- before anything is opened
+  return require("webpubsub.cli").run(arg)
+end, debug.traceback)
+if not ok then
+  local why = tostring(code)
+  code = why:find("interrupted!", 1, true) and INTERRUPTED or BROKEN
+  if code == BROKEN then io.stderr:write("webpubsub: ", why, "\n") end
+end
+os.exit(code, true)

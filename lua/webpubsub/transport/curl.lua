@@ -15,8 +15,8 @@ local function withdrawn()
   return nil, "cancelled", "cancelled", "the call was cancelled"
 end
 
-local function deliver(call, status, received, content, message)
-  if not status then return nil, received, content, message end
+local function deliver(call, status, received, content, message, stale)
+  if not status then return nil, received, content, message, stale end
   return call:deliver(status, received, content)
 end
 
@@ -43,7 +43,8 @@ function transport.new(origin, options)
     max_response_bytes = core.field(options, "max_response_bytes"),
     max_header_bytes = core.field(options, "max_header_bytes"),
     max_connections = core.field(options, "max_connections"),
-    http2 = core.field(options, "http2"),
+    idle_timeout = core.field(options, "idle_timeout"),
+    max_connection_age = core.field(options, "max_connection_age"),
   }
   if not profile then core.raise(kind, code, why, argument, "new") end
 
@@ -52,8 +53,8 @@ function transport.new(origin, options)
   local spent -- one exchange object serves one call after the other
 
   local function exchange_in_place(call, cancelled)
-    local method, target, headers, body, seconds, _, _, once = call:outgoing()
-    local running = curl.start(profile, method, target, headers, body, seconds, once, spent)
+    local method, target, headers, body, seconds, patience, fresh = call:outgoing()
+    local running = curl.start(profile, method, target, headers, body, seconds, patience, fresh, spent)
     spent = nil
     while not running:step(cancelled and CANCEL_SLICE or HOOK_SLICE) do
       if cancelled and cancelled() then
@@ -61,16 +62,15 @@ function transport.new(origin, options)
         return withdrawn()
       end
     end
-    local status, received, content, message = running:result()
+    local status, received, content, message, stale = running:result()
     spent = running
-    return deliver(call, status, received, content, message)
+    return deliver(call, status, received, content, message, stale)
   end
 
   local function exchange(call, cancelled)
     local world, place = here:here()
     if not world then return exchange_in_place(call, cancelled) end
-    local method, target, headers, body, seconds, _, _, once = call:outgoing()
-    local running = background:submit(profile, method, target, headers, body, seconds, once)
+    local running = background:submit(profile, call:outgoing())
     if here:await(world, place, running, cancelled) then return withdrawn() end
     return deliver(call, running:result())
   end

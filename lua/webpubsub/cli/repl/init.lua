@@ -2,7 +2,9 @@
 
 local completion = require "webpubsub.cli.repl.completion"
 local evaluate = require "webpubsub.cli.repl.evaluate"
+local exits = require "webpubsub.cli.exits"
 local pretty = require "webpubsub.cli.repl.pretty"
+local report = require "webpubsub.cli.report"
 local terminal = require "webpubsub.cli.terminal"
 local webpubsub = require "webpubsub"
 
@@ -59,7 +61,7 @@ local function print_results(count, results)
     texts[index] = pretty.format(results[index])
     if texts[index]:find("\n", 1, true) then separator = "\n" end
   end
-  print(table.concat(texts, separator))
+  report.text(table.concat(texts, separator))
 end
 
 -- Runs a chunk and prints what it returns.
@@ -130,7 +132,7 @@ function repl.run(client)
   if compiler then compiler.off() end -- compiled code looks at no hook, so Ctrl-C could not end a loop
   rawset(_G, "arg", nil) -- it may hold a key
   for name, value in pairs {
-    client = client, webpubsub = webpubsub, filter = webpubsub.filter, help = webpubsub.help,
+    client = client, webpubsub = webpubsub, filter = webpubsub.filter, help = webpubsub.help, print = report.print,
   } do
     rawset(_G, name, value)
   end
@@ -142,7 +144,8 @@ function repl.run(client)
     if chunk then perform(session, chunk) end
   end
   if session.is_terminal then print() end
-  return 0
+  report.flush()
+  return exits.OK
 end
 
 return repl

@@ -1,5 +1,7 @@
 --- Values as readable text of bounded size.
 
+local printable = require("webpubsub.cli.terminal").printable
+
 local pretty = {}
 
 local MAX_DEPTH = 3
@@ -15,22 +17,19 @@ end
 
 local escapes = { ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t", ["\\"] = "\\\\", ['"'] = '\\"' }
 
+-- The cut never stands within a character.
 local function shorten(text)
   if #text <= MAX_TEXT then return text end
-  return ("%s... (%d bytes)"):format(text:sub(1, MAX_TEXT), #text)
-end
-
-local function escape(byte)
-  return escapes[byte] or ("\\%03d"):format(byte:byte())
+  return ("%s... (%d bytes)"):format((text:sub(1, MAX_TEXT):gsub("[\194-\244][\128-\191]*$", "")), #text)
 end
 
 local function quoted(text)
-  return '"' .. shorten(text):gsub('[%c\\"]', escape) .. '"'
+  return '"' .. printable((shorten(text):gsub('[\n\r\t\\"]', escapes))) .. '"'
 end
 
 -- A string by itself: lines stay lines, but nothing may command the terminal.
 local function bare(text)
-  return (shorten(text):gsub("[^%C\n\t]", escape))
+  return (shorten(text):gsub("[^\n\t]+", function(run) return printable(run) end))
 end
 
 local function by_type_and_value(one, other)

@@ -1,0 +1,163 @@
+# Everything that tests or measures; included by the Makefile.
+#
+#help
+#help make test-one LUA=5.4 SPECS=spec/call_spec.lua    some specs on one Lua
+#help make test-more     browsers, npm clients, other hosts, clean roots; takes long
+#help make test-debian12, test-debian13, test-i386      the suite in a clean root of that system
+#help make test-asan, test-valgrind, torture, stress, fuzz    memory, threads, exits, hostile bytes
+#help make oracle        100,000 responses through our HTTP and through libcurl's
+#help make bench, bench-many, bench-nginx    speed, as ratios between things run in turn
+#help make interop       the vendor's own clients against the emulator
+
+.PHONY: test-one test-asan run-asan test-valgrind torture stress fuzz oracle bench bench-many bench-nginx interop
+
+BUSTED = busted --lua=$(shell command -v $(LUA_BIN)) --output=$(OUTPUT) $(SPECS)
+OUTPUT ?= utfTerminal
+SPECS ?= spec
+
+# Parts of the core as the specs call them.
+NATIVE_SO := $(BUILD)/spec_native.so
+.PHONY: build-tested
+build-tested: build $(NATIVE_SO)
+
+$(NATIVE_SO): spec/native/native.c $(patsubst %,$(BUILD)/obj/core/%.o,json json_number bytes)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) $(SHARED) $(LDFLAGS) -o $@ $^ -lcrypto
+
+# Packages come first, and may bring the very Lua that the next make looks for.
+test-one: deps-test
+	@$(MAKE) --no-print-directory run-specs LUA=$(LUA)
+.PHONY: run-specs
+run-specs: build-tested
+	$(ENVIRONMENT) $(BUSTED)
+
+# What follows runs the interpreter as it is and leaves out the specs in which no C of ours runs: of the emulator, whose
+# libraries leak, of the spec support and of packaging. Leaks count as failures.
+CHECKED := --exclude-pattern=emulator_ --exclude-pattern=support_ --exclude-pattern=packaging
+CHECKED_BUSTED = $(LUA_BIN) spec/support/busted.lua --output=$(OUTPUT) $(CHECKED) $(SPECS)
+
+# The sanitizer is inherited by every child, mktemp included, but leaks are looked for in the specs' own process only:
+# its options are in a file of that process's number.
+ASAN_FLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+ASAN_FILE := $(CURDIR)/$(BUILD)/asan
+test-asan: deps-test
+	@$(MAKE) --no-print-directory build-tested FLAVOUR=asan HARDENING= CFLAGS="$(ASAN_FLAGS)"
+	@$(MAKE) --no-print-directory run-asan FLAVOUR=asan
+run-asan:
+	@rm -f $(ASAN_FILE).*
+	echo detect_leaks=1 >$(ASAN_FILE).$$$$ && exec env $(ENVIRONMENT) \
+	    ASAN_OPTIONS=detect_leaks=0:include_if_exists=$(ASAN_FILE).%p \
+	    LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)" $(CHECKED_BUSTED)
+
+VALGRIND := valgrind --quiet --error-exitcode=9 --leak-check=full --show-leak-kinds=definite --trace-children=no
+test-valgrind: deps-test
+	@sh .ci/deps valgrind
+	@$(MAKE) --no-print-directory build-tested
+	$(ENVIRONMENT) $(VALGRIND) $(CHECKED_BUSTED)
+
+RAW_CALLS := build/bench/raw_calls
+RAW_BURST := build/bench/raw_burst
+SLOW_SERVER := build/bench/slow_server
+THREAD_TIME := build/bench/thread_time.so
+
+# The library in one piece with a Lua host, its memory from a counter that fails.
+TORTURE := build/torture/torture
+TORTURE_CFLAGS = -std=c99 $(WARNINGS) -iquote csrc -D_GNU_SOURCE= -O1 -g $(shell pkg-config --cflags lua5.4)
+torture: deps-test
+	@$(MAKE) --no-print-directory build $(TORTURE)
+	$(ENVIRONMENT) lua5.4 spec/torture/run.lua $(TORTURE)
+
+$(TORTURE): $(wildcard csrc/*/*.[ch] spec/torture/*.[ch])
+	@mkdir -p $(@D)
+	$(CC) $(TORTURE_CFLAGS) -c -o $@.o spec/torture/torture.c
+	$(CC) $(TORTURE_CFLAGS) -include spec/torture/allocate.h -o $@ $@.o $(wildcard csrc/*/*.c) \
+	    -llua5.4 -lcurl -lssl -lcrypto -lpthread -ldl
+
+# The background engine in several Lua states at once: under ThreadSanitizer, under ASan, and as it is.
+STRESS_HOSTS := build/stress/thread build/stress/address build/stress/plain
+build/stress/thread: SANITIZER := -fsanitize=thread
+build/stress/address: SANITIZER := -fsanitize=address,undefined
+stress: deps-test
+	@$(MAKE) --no-print-directory build $(STRESS_HOSTS) $(SLOW_SERVER)
+	$(ENVIRONMENT) lua5.4 spec/stress/run.lua $(SLOW_SERVER) $(STRESS_HOSTS)
+
+$(STRESS_HOSTS): $(wildcard csrc/*/*.[ch]) spec/stress/host.c
+	@mkdir -p $(@D)
+	$(CC) -std=c99 $(WARNINGS) $(BASE) -O1 -g $(SANITIZER) $(shell pkg-config --cflags lua5.4) -o $@ \
+	    $(filter %.c,$^) -llua5.4 -lcurl -lssl -lcrypto -lpthread -ldl
+
+# Random responses, streams and documents against the HTTP/1.1 codec, the exchange and the reader of JSON, under ASan and
+# UBSan.
+FUZZERS := build/fuzz/http1_fuzz build/fuzz/exchange_fuzz build/fuzz/json_fuzz
+FUZZ_SECONDS ?= 10
+fuzz: deps-build $(FUZZERS)
+	@for fuzzer in $(FUZZERS); do $$fuzzer $(FUZZ_SECONDS) || exit 1; done
+
+# What the exchange stands on, without the rest of the core.
+HTTP1 := $(addprefix csrc/core/,exchange.c http1.c http1_request.c headers.c bytes.c)
+build/fuzz/http1_fuzz build/fuzz/exchange_fuzz: $(HTTP1)
+build/fuzz/json_fuzz: $(addprefix csrc/core/,json.c json_number.c bytes.c)
+$(FUZZERS): build/fuzz/%: spec/fuzz/%.c $(wildcard spec/fuzz/*.h csrc/core/*.h)
+	@mkdir -p $(@D)
+	$(CC) -std=c99 $(WARNINGS) $(BASE) $(ASAN_FLAGS) -o $@ $(filter %.c,$^)
+
+# The same responses through our exchange and through libcurl's own HTTP.
+ORACLE := build/oracle/oracle
+oracle: deps-test $(ORACLE)
+	ORACLE_RESPONSES=100000 $(MAKE) --no-print-directory run-specs LUA=5.4 SPECS=spec/oracle_spec.lua
+
+$(ORACLE): spec/oracle/oracle.c spec/fuzz/messages.h $(HTTP1) $(wildcard csrc/core/*.h)
+	@mkdir -p $(@D)
+	$(CC) -std=c99 $(WARNINGS) $(BASE) -O2 -o $@ $(filter %.c,$^) -lcurl
+
+bench: deps-test
+	@sh .ci/deps nginx-light
+	@$(MAKE) --no-print-directory build $(RAW_CALLS) $(RAW_BURST) $(SLOW_SERVER) $(THREAD_TIME)
+	@$(ENVIRONMENT) lua5.4 spec/bench/run.lua $(RAW_CALLS)
+	@$(ENVIRONMENT) lua5.4 spec/bench/tick.lua $(RAW_BURST) $(SLOW_SERVER)
+
+# Closes the connections of 100,000 users against the emulator; USERS=n of fewer.
+bench-many: deps-test
+	@sh .ci/deps nginx-light
+	@$(MAKE) --no-print-directory --silent build
+	@$(ENVIRONMENT) lua5.4 spec/bench/many.lua $(USERS)
+
+$(THREAD_TIME): spec/bench/thread_time.c
+	@mkdir -p $(@D)
+	$(CC) -std=c99 -fPIC $(WARNINGS) -O2 -shared $(shell pkg-config --cflags lua5.4) -o $@ $<
+
+# Calls from inside an NGINX worker. The bench itself runs on Lua 5.4.
+bench-nginx:
+	@$(MAKE) --no-print-directory deps-test LUA=jit
+	@sh .ci/deps wrk lua5.4
+	@$(MAKE) --no-print-directory build LUA=jit
+	@$(ENVIRONMENT) lua5.4 spec/bench/nginx_calls.lua $(CURDIR)/build/5.1
+
+# node and npm come from Debian where the machine has none of its own.
+interop:
+	@{ command -v node && command -v npm; } >/dev/null || sh .ci/deps nodejs npm
+	@sh .ci/deps $(EMULATOR_PACKAGES)
+	lua5.4 spec/interop/run.lua
+
+build/bench/%: spec/bench/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=c99 $(WARNINGS) -O2 -o $@ $< -lcurl
+
+
+# ---------------------------------------------------------------- what takes long, or needs more than Debian's C and Lua
+
+# A clean root of a Debian release, with nothing but git and make, in which the last commit is cloned and tested.
+.PHONY: test-debian12 test-debian13 test-i386 test-musl test-more
+test-debian12:
+	sh spec/roots/run.sh bookworm "" "make demo && bash .ci/run"
+test-debian13:
+	sh spec/roots/run.sh trixie "" "make demo && bash .ci/run"
+test-i386:
+	sh spec/roots/run.sh bookworm i386 "make test LUA=5.4"
+
+# csrc/core alone, on another C library.
+MUSL_CORE := build/musl/core
+test-musl:
+	@sh .ci/deps musl-tools
+	@$(MAKE) --no-print-directory $(MUSL_CORE)
+	$(MUSL_CORE)
