@@ -169,6 +169,7 @@ int main(int argc, char **argv)
     printf("exchange: %zu exchanges: %zu answered, %zu closed, %zu malformed, %zu out of time, %zu replaced%s\n", rounds,
            kinds[WPS_OK], kinds[WPS_TRANSPORT], kinds[WPS_PROTOCOL], kinds[WPS_TIMEOUT], replaced,
            broken ? "; FAILED" : "");
-    return !broken && kinds[WPS_OK] && kinds[WPS_TRANSPORT] && kinds[WPS_PROTOCOL] && kinds[WPS_TIMEOUT] && replaced ? 0
-                                                                                                                    : 1;
+    return !broken && kinds[WPS_OK] && kinds[WPS_TRANSPORT] && kinds[WPS_PROTOCOL] && kinds[WPS_TIMEOUT] && replaced
+               ? 0
+               : 1;
 }
