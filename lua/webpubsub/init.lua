@@ -19,6 +19,6 @@ return {
   help = help.print,
   null = core.null,
   empty_array = core.empty_array,
-  version = core.version,
+  _VERSION = core.version,
   api_version = core.api_version,
 }
