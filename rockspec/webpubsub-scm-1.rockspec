@@ -17,6 +17,7 @@ dependencies = {
 external_dependencies = {
   CRYPTO = { library = "crypto" },
   CURL = { library = "curl" },
+  SSL = { library = "ssl" },
 }
 build = {
   type = "make",
@@ -26,7 +27,7 @@ build = {
     LIBFLAG = "$(LIBFLAG)",
     LUA_CFLAGS = "-I$(LUA_INCDIR)",
     CPPFLAGS = "-I$(CRYPTO_INCDIR) -I$(CURL_INCDIR)",
-    LDFLAGS = "-L$(CRYPTO_LIBDIR) -L$(CURL_LIBDIR)",
+    LDFLAGS = "-L$(CRYPTO_LIBDIR) -L$(CURL_LIBDIR) -L$(SSL_LIBDIR)",
     BUILD = "build/rock",
   },
   install_target = "install-library",

@@ -33,6 +33,7 @@ struct wps_random {
     unsigned char bytes[512];
 };
 
+bool wps_random_fetch(void *out, size_t length); /* as the next one, from OpenSSL itself */
 bool wps_random_take(struct wps_random *random, void *out, size_t length); /* false: OpenSSL has none */
 /* A random UUID (RFC 9562, version 4) and a NUL. */
 bool wps_random_uuid(struct wps_random *random, char text[WPS_UUID_LENGTH + 1]);
@@ -119,7 +120,7 @@ void wpsL_push_headers(lua_State *L, struct wps_slice block);
 void wpsL_register_access(lua_State *L);
 void wpsL_register_events(lua_State *L); /* lua/events.c */
 void wpsL_register_text(lua_State *L);   /* lua/text.c */
-void wpsL_register_http1(lua_State *L); /* lua/http1.c */
+void wpsL_register_exchange(lua_State *L); /* lua/exchange.c */
 void wpsL_register_client(lua_State *L);
 void wpsL_register_call(lua_State *L);
 void wpsL_register_result(lua_State *L);

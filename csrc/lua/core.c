@@ -1,7 +1,6 @@
 /* lua/core.c - require "webpubsub.core": the operations table, tokens, and the pieces that stand by themselves. */
 #include "lua/bindings.h"
 
-#include <openssl/rand.h>
 #include <time.h>
 
 /* ------------------------------------------------------------------ operations() */
@@ -194,7 +193,7 @@ static int core_random(lua_State *L)
 {
     uint32_t bits = 0;
 
-    if (RAND_bytes((unsigned char *)&bits, sizeof bits) != 1) {
+    if (!wps_random_fetch(&bits, sizeof bits)) {
         struct wps_error error = { 0 };
         wps_fail(&error, WPS_CREDENTIAL, NULL, "random", "OpenSSL has no random bytes");
         return wpsL_raise(L, &error, NULL);
@@ -240,9 +239,9 @@ __attribute__((visibility("default"))) int luaopen_webpubsub_core(lua_State *L)
     wpsL_register_access(L);
     wpsL_register_text(L);
     wpsL_register_events(L);
-    wpsL_register_http1(L);
     wpsL_register_client(L);
     wpsL_register_call(L);
+    wpsL_register_exchange(L);
     wpsL_register_result(L);
     return 1;
 }

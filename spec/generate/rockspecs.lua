@@ -75,6 +75,7 @@ local EXTERNAL = [[
 external_dependencies = {
   CRYPTO = { library = "crypto" },
   CURL = { library = "curl" },
+  SSL = { library = "ssl" },
 }
 ]]
 
@@ -85,7 +86,7 @@ local BUILDING = [[
     LIBFLAG = "$(LIBFLAG)",
     LUA_CFLAGS = "-I$(LUA_INCDIR)",
     CPPFLAGS = "-I$(CRYPTO_INCDIR) -I$(CURL_INCDIR)",
-    LDFLAGS = "-L$(CRYPTO_LIBDIR) -L$(CURL_LIBDIR)",
+    LDFLAGS = "-L$(CRYPTO_LIBDIR) -L$(CURL_LIBDIR) -L$(SSL_LIBDIR)",
     BUILD = "build/rock",
   },
 ]]
