@@ -26,7 +26,7 @@ DESTDIR ?=
 
 ABI := $(if $(filter jit,$(LUA)),5.1,$(LUA))
 LUA_BIN := $(if $(filter-out -,$(word 2,$(FOUND))),$(word 2,$(FOUND)),$(if $(filter jit,$(LUA)),luajit,lua$(LUA)))
-LUA_PC := $(word 3,$(FOUND))
+LUA_HEADERS := $(word 3,$(FOUND))
 
 CC ?= cc
 # Some flags, where the compiler knows them.
@@ -41,7 +41,7 @@ HARDENING := $(HARDENING)
 BASE := -D_POSIX_C_SOURCE=200809L -iquote csrc
 ALL_CFLAGS = -std=c99 -fPIC -fvisibility=hidden $(WARNINGS) $(BASE) $(HARDENING) $(CPPFLAGS) $(CFLAGS)
 ifeq ($(OPENRESTY),)
-LUA_CFLAGS = $(shell pkg-config --cflags $(LUA_PC))
+LUA_CFLAGS = $(if $(filter /%,$(LUA_HEADERS)),-I$(LUA_HEADERS),$(shell pkg-config --cflags $(LUA_HEADERS)))
 else
 OPENRESTY_SSL := $(firstword $(wildcard $(OPENRESTY)/openssl3 $(OPENRESTY)/openssl111 $(OPENRESTY)/openssl))
 LUA_CFLAGS = -I$(OPENRESTY)/luajit/include/luajit-2.1
@@ -69,7 +69,7 @@ CURL_SO := $(if $(OPENRESTY),,$(BUILD)/webpubsub/curl.so)
 .PHONY: all help build demo test lint install uninstall generate release clean
 
 all:
-	@sh .ci/need "$(firstword $(CC))" $(LUA) $(if $(OPENRESTY),openresty,$(LUA_PC)) $(if $(OPENRESTY),core)
+	@sh .ci/need "$(firstword $(CC))" $(LUA) $(if $(OPENRESTY),openresty,$(LUA_HEADERS)) $(if $(OPENRESTY),core)
 	@$(MAKE) --no-print-directory build LUA=$(LUA)
 	@echo "Built for Lua $(LUA) in $(BUILD). Next: make install LUA=$(LUA)$(if $(OPENRESTY), OPENRESTY=$(OPENRESTY)) PREFIX=…"
 
@@ -141,7 +141,7 @@ test:
 include spec/spec.mk
 
 lint: deps-lint
-	@sh .ci/lint $(LUA_PC)
+	@sh .ci/lint $(LUA_HEADERS)
 .PHONY: compile-strictly
 compile-strictly:
 	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) -Werror -fsyntax-only $(FILE)
