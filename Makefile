@@ -40,15 +40,17 @@ CFLAGS := $(CFLAGS)
 HARDENING := $(HARDENING)
 BASE := -D_POSIX_C_SOURCE=200809L -iquote csrc
 ALL_CFLAGS = -std=c99 -fPIC -fvisibility=hidden $(WARNINGS) $(BASE) $(HARDENING) $(CPPFLAGS) $(CFLAGS)
+comma := ,
 ifeq ($(OPENRESTY),)
-LUA_CFLAGS = $(if $(filter /%,$(LUA_HEADERS)),-I$(LUA_HEADERS),$(shell pkg-config --cflags $(LUA_HEADERS)))
+LIBRARIES := libcurl openssl
 else
+LUA_HEADERS := $(firstword $(wildcard $(OPENRESTY)/luajit/include/luajit-2.*) -)
 OPENRESTY_SSL := $(firstword $(wildcard $(OPENRESTY)/openssl3 $(OPENRESTY)/openssl111 $(OPENRESTY)/openssl))
-LUA_CFLAGS = -I$(OPENRESTY)/luajit/include/luajit-2.1
+LIBRARIES := $(if $(OPENRESTY_SSL),,openssl)
 BASE += $(if $(OPENRESTY_SSL),-I$(OPENRESTY_SSL)/include)
 LDFLAGS += $(if $(OPENRESTY_SSL),-L$(OPENRESTY_SSL)/lib -Wl$(comma)-rpath$(comma)$(OPENRESTY_SSL)/lib)
 endif
-comma := ,
+LUA_CFLAGS = $(if $(filter /%,$(LUA_HEADERS)),-I$(LUA_HEADERS),$(shell pkg-config --cflags $(LUA_HEADERS)))
 # Symbols of Lua come from the program that loads us; everything else must be found when we are linked.
 LIBFLAG ?= $(if $(filter Darwin,$(shell uname)),-bundle -undefined dynamic_lookup,-shared)
 SHARED := $(LIBFLAG) $(call knows,-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now)
@@ -69,9 +71,9 @@ CURL_SO := $(if $(OPENRESTY),,$(BUILD)/webpubsub/curl.so)
 .PHONY: all help build demo test lint install uninstall generate release clean
 
 all:
-	@sh .ci/need "$(firstword $(CC))" $(LUA) $(if $(OPENRESTY),openresty,$(LUA_HEADERS)) $(if $(OPENRESTY),core)
+	@sh .ci/need "$(firstword $(CC))" $(LUA) $(LUA_HEADERS) $(LIBRARIES)
 	@$(MAKE) --no-print-directory build LUA=$(LUA)
-	@echo "Built for Lua $(LUA) in $(BUILD). Next: make install LUA=$(LUA)$(if $(OPENRESTY), OPENRESTY=$(OPENRESTY)) PREFIX=…"
+	@echo "Built for Lua $(LUA) in $(BUILD). Next: make install LUA=$(LUA) $(if $(OPENRESTY),OPENRESTY=$(OPENRESTY),PREFIX=…)"
 
 help:
 	@sed -n 's/^#help \{0,1\}//p' $(MAKEFILE_LIST)

@@ -83,7 +83,7 @@ describe("make without apt", function()
     it(("speaks of %s where that is"):format(case.manager), function()
       local result = make(path_without({}, { ["pkg-config"] = BARE_PKG_CONFIG, [case.manager] = "" }))
       assert.are_not.equal(0, result.code)
-      has(result.stderr, "missing: the headers of libcurl\nmissing: the headers of OpenSSL\n")
+      has(result.stderr, "missing: the headers of libcurl\nmissing: the headers of openssl\n")
       has(result.stderr, "They come with:\n  " .. case.says .. " \nmake")
     end)
   end
