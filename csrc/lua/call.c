@@ -222,6 +222,16 @@ static int call_seconds(lua_State *L)
     return 1;
 }
 
+/* left(now): seconds of the call's timeout; all of them before it begins. */
+static int call_left(lua_State *L)
+{
+    const struct wps_call *call = wpsL_to_call(L, 1);
+    double now = luaL_checknumber(L, 2);
+
+    lua_pushnumber(L, call->limits.timeout - (call->attempt ? now - call->started : 0));
+    return 1;
+}
+
 static int call_attempt(lua_State *L)
 {
     lua_pushinteger(L, wpsL_to_call(L, 1)->attempt);
@@ -382,7 +392,7 @@ void wpsL_register_call(lua_State *L)
         { "begin", call_begin },           { "token", call_token },     { "sign", call_sign },
         { "deliver", call_deliver },       { "respond", call_respond }, { "failure", call_failure },
         { "resume", call_resume },         { "outgoing", call_outgoing }, { "seconds", call_seconds },
-        { "attempt", call_attempt },       { "needs_token", call_needs_token }, { "claims", call_claims },
+        { "left", call_left },             { "attempt", call_attempt },       { "needs_token", call_needs_token }, { "claims", call_claims },
         { "follow", call_follow },         { "result", call_result },
         { "method", call_method },         { "operation", call_operation }, { "url", call_url },
         { "body", call_body },             { "status", call_status },   { "received", call_received },
