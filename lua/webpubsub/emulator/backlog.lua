@@ -1,5 +1,5 @@
---- The messages of one reliable client that it has not acknowledged, in order and within bounds: what it is sent again
--- when it comes back after its connection was cut.
+--- The messages that one reliable client has not acknowledged, in order and limited in number and size. They are sent
+-- again when the client recovers its connection.
 
 local Backlog = {}
 Backlog.__index = Backlog
@@ -7,7 +7,7 @@ Backlog.__index = Backlog
 local backlog = {}
 
 local MAX_MESSAGES = 10000
-local MAX_BYTES = 8 * 1024 * 1024 -- half of what may wait for one peer, so that all of it can be sent at once
+local MAX_BYTES = 8 * 1024 * 1024 -- half of the send queue of a connection, so that all of it can be sent again at once
 
 function backlog.new()
   return setmetatable({
@@ -37,7 +37,7 @@ function Backlog:push(text)
   return true
 end
 
---- Lets go of all messages up to an id. One that was not sent yet counts as the newest.
+--- Drops all messages up to an id. An id that was not sent yet counts as the newest.
 ---@param id integer
 function Backlog:acknowledge(id)
   while self.acknowledged < math.min(id, self.newest) do
