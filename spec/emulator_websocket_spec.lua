@@ -259,6 +259,8 @@ describe("emulator, WebSocket clients:", function()
         ['{"type":"joinGroup"}'] = "The joinGroup message is invalid: 'group' has to be a string that is not empty",
         ['{"type":"joinGroup","group":"g","ackId":"1"}']
           = "The joinGroup message is invalid: 'ackId' has to be an unsigned integer",
+        ['{"type":"joinGroup","group":"g","ackId":' .. ("1"):rep(21) .. '}']
+          = "The joinGroup message is invalid: 'ackId' has to be an unsigned integer",
         ['{"type":"sendToGroup","group":"g"}'] = "The sendToGroup message is invalid: 'data' is missing",
         ['{"type":"sendToGroup","group":"g","dataType":"binary","data":"?"}']
           = "The sendToGroup message is invalid: 'data' is not base64",

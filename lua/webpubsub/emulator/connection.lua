@@ -166,7 +166,7 @@ function Connection:deliver(message)
     send(self, message.data, message.type == "binary" and "binary" or "text")
   elseif self.backlog then
     local text = json_protocol.message(message, self.backlog:next_id())
-    if self.backlog:push(text) then
+    if self.backlog:push(text, message.expires) then
       send(self, text)
     else
       dismiss(self, "Too many messages have not been acknowledged", CLOSE_POLICY_VIOLATION)
@@ -216,7 +216,7 @@ function Connection:recover(outlet)
   end
   record_opened(self, true)
   send(self, json_protocol.connected(self))
-  for _, text in ipairs(self.backlog:all()) do
+  for _, text in ipairs(self.backlog:all(cqueues.monotime())) do
     send(self, text)
   end
 end

@@ -7,11 +7,14 @@ local parameters = require "webpubsub.emulator.parameters"
 
 local json_protocol = {}
 
+local MAX_ACK_ID_DIGITS = 20 -- of an unsigned integer of 64 bits
+
 ---@class EmulatorMessage
 ---@field type "text"|"json"|"binary"
 ---@field data string the bytes; for "json" the JSON text
 ---@field group string? the group it was sent to; nil: sent by the server to users, connections or all
 ---@field from_user string? the user who sent it to the group
+---@field expires number? when it is no longer of use, as cqueues.monotime() has it
 
 function json_protocol.connected(connection)
   return tostring(json.object(
@@ -163,7 +166,7 @@ function json_protocol.decode(text)
   local ack_id
   if frame.ackId ~= nil and frame.ackId ~= json.null then
     ack_id = json.member(text, "ackId")
-    if not ack_id:find("^%d+$") then
+    if not ack_id:find("^%d+$") or #ack_id > MAX_ACK_ID_DIGITS then
       return nil, ("The %s message is invalid: 'ackId' has to be an unsigned integer"):format(frame.type)
     end
   end
