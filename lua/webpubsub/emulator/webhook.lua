@@ -162,8 +162,11 @@ function Webhook:introduce()
     return
   end
   local allowed, why = validate(self, self.url, cqueues.monotime() + self.answer_seconds)
-  self.journal:note(allowed and ("the event handler %s allows %s"):format(self.url, self.origin)
-    or ("the event handler %s will be asked again with the first event: %s"):format(self.url, why))
+  if allowed then
+    self.journal:record("request", { text = ("validate %s: it allows %s"):format(self.url, self.origin) })
+  else
+    self.journal:note(("the event handler %s is validated again with the first event: %s"):format(self.url, why))
+  end
 end
 
 local function acquire(self, deadline)
