@@ -26,7 +26,7 @@ local hosts = setmetatable({}, { __mode = "k" })
 function host.of(background, now)
   local self = hosts[background]
   if not self then
-    self = setmetatable({ current = false, all = {}, idle = {}, luv = false }, Host)
+    self = setmetatable({ all = {}, idle = {}, luv = false }, Host)
     reactor.init(self, background, now)
     hosts[background] = self
   end
@@ -81,6 +81,9 @@ function Host:suspend(begin, ...)
   if world then return world.suspend(self, place, begin, ...) end
   return plain.poll(self, begin, ...)
 end
+
+--- There can always be one more. What becomes of one too many, the engine says.
+function Host.admit() return true end
 
 --- Runs `action(owner)` in a coroutine of its own, at once until it waits; at its end, from within a poll,
 --- `over(owner, ok, ...)` is called with what it returned, or raised.

@@ -143,12 +143,13 @@ call_timers = function(self)
   return self.working + self.called > 0 or ok, problem
 end
 
---- Raises an error where nothing can be spawned.
+--- Raises an error in a phase in which nothing can be spawned; false and why where too much waits already.
+---@param method string
 function Host:admit(method)
   nginx.check_timers(method)
-  if self.last - self.first + 1 >= MAX_WAITING then
-    core.raise("transport", "busy", ("too many calls are waiting (%d)"):format(MAX_WAITING), nil, method)
-  end
+  if self.last - self.first + 1 < MAX_WAITING then return true end
+  return false, select(2, pcall(core.raise, "transport", "busy", ("too many calls are waiting (%d)"):format(MAX_WAITING),
+    nil, method))
 end
 
 -- Apart, so that the closure does not look for the entry on the stack of a request that may be aborted.

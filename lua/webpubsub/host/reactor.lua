@@ -30,6 +30,7 @@ function reactor.init(self, background, now)
   self.spawned = 0      -- coroutines of ours that are not over
   self.problem = false  -- what one of them raised: { error }
   self.polling = false
+  self.current = false  -- the place of the coroutine that was resumed last and runs
   self.loops = setmetatable({}, { __mode = "k" }) -- [loop] = true: event loops that poll
 end
 
@@ -179,11 +180,13 @@ local function work(self, most)
   return count
 end
 
+-- What is raised past it, such as Ctrl-C, leaves the reactor as it was.
 local function round(self, most)
-  local outer = self.polling
+  local polling, current = self.polling, self.current
   self.polling = true
-  local count = work(self, most)
-  self.polling = outer
+  local ok, count = pcall(work, self, most)
+  self.polling, self.current = polling, current
+  if not ok then error(count, 0) end
   if self.problem then raise_problem(self) end
   if count > 0 and not self:is_busy() then self:nudge() end -- another loop may wait for what has ended here
   return count
