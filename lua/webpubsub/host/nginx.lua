@@ -148,8 +148,8 @@ end
 function Host:admit(method)
   nginx.check_timers(method)
   if self.last - self.first + 1 < MAX_WAITING then return true end
-  return false, select(2, pcall(core.raise, "transport", "busy", ("too many calls are waiting (%d)"):format(MAX_WAITING),
-    nil, method))
+  local message = ("too many calls are waiting (%d)"):format(MAX_WAITING)
+  return false, select(2, pcall(core.raise, "transport", "busy", message, nil, method))
 end
 
 -- Apart, so that the closure does not look for the entry on the stack of a request that may be aborted.

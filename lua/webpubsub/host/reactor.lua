@@ -10,12 +10,12 @@ local reactor = {}
 -- What is left is left for the next poll, which may be due at once.
 local BUDGET, TIMERS_BUDGET = 0.0008, 0.0001
 
--- [exchange] = the function that wakes who waits for it. Weak: where a coroutine is collected half way, so is its
--- exchange, and that cancels it. Shared by all copies of the library in a Lua state, which share the engine: whichever
--- copy takes an exchange out wakes the one that waits.
+-- [slot of an exchange] = the function that wakes who waits for it. Weak: where a coroutine is collected half way, so is
+-- its exchange, and that cancels it. Shared by all copies of the library in a Lua state, which share the engine:
+-- whichever copy takes an exchange out wakes the one that waits.
 local function waiting_for(background)
   local shared = core.shared()
-  shared[background] = shared[background] or setmetatable({}, { __mode = "kv" })
+  shared[background] = shared[background] or setmetatable({}, { __mode = "v" })
   return shared[background]
 end
 
@@ -144,11 +144,11 @@ local function step(self)
     if place:go_on() then return true end
     place = take(self)
   end
-  local exchange = self.background:next()
+  local exchange, slot = self.background:next()
   if not exchange then return false end
-  local wake = self.waiting[exchange]
+  local wake = self.waiting[slot]
   if wake then
-    self.waiting[exchange] = nil
+    self.waiting[slot] = false
     wake()
     place = take(self)
     if place then place:go_on() end
