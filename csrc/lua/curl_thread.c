@@ -25,6 +25,8 @@
 #define BACKGROUND "webpubsub.curl.background"
 #define JOB "webpubsub.curl.background_exchange"
 
+enum { OWN_CLASS = 1 }; /* the upvalue of a class's methods, see lua/class.h */
+
 struct background_box {
     struct wps_background *background;
     bool closed; /* the state is closing */
@@ -41,7 +43,7 @@ struct job_box {
 
 static struct wps_background *check_background(lua_State *L)
 {
-    struct background_box *box = luaL_checkudata(L, 1, BACKGROUND);
+    struct background_box *box = wpsL_class_check(L, 1, OWN_CLASS, BACKGROUND);
 
     if (box->closed)
         luaL_error(L, "the background engine has ended: the Lua state is closing");
@@ -226,7 +228,7 @@ static int background_fd(lua_State *L)
 
 static struct job_box *check_box(lua_State *L)
 {
-    struct job_box *box = luaL_checkudata(L, 1, JOB);
+    struct job_box *box = wpsL_class_check(L, 1, OWN_CLASS, JOB);
 
     luaL_argcheck(L, box->job, 1, "the exchange's result was taken already");
     return box;

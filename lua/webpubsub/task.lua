@@ -7,7 +7,7 @@ local driver = require "webpubsub.driver"
 local task = {}
 
 -- What few tasks have is not in each of them.
-local tasks = { cancelled = false, callbacks = false, waiting = false, raised = false }
+local tasks = { callbacks = false, waiting = false, raised = false }
 tasks.__index = tasks
 
 local function refuse(method, argument, message)
@@ -22,9 +22,7 @@ end
 
 --- Is it withdrawn? For the driver and transports.
 function tasks:__call()
-  if self.cancelled then return true end
-  local host = self.host
-  return self.ask and self.ask() or host.gives_up and host:gives_up()
+  return self.cancelled or self.ask and self.ask()
 end
 
 -- All callbacks are called; what the first of those that fail raises is raised when they are through.
@@ -69,8 +67,8 @@ function task.start(client, name, arguments, perform_task, call, ask, owner)
   local is_admitted, refusal = host:admit(name)
   local self = setmetatable({
     name = name, host = host, extras = extras, arguments = arguments, perform = perform_task, call = call,
-    owner = owner, ask = ask or task.cancel_of(arguments), transport = false, withdrawn = false,
-    wake = false, exchange = false, finished = false, ok = false, first = false,
+    owner = owner, ask = host:asks(ask or task.cancel_of(arguments)), transport = false, withdrawn = false,
+    cancelled = false, wake = false, exchange = false, finished = false, ok = false, first = false,
   }, tasks)
   self.withdrawn = self
   extras.pending = (extras.pending or 0) + 1

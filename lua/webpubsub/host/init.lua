@@ -85,6 +85,9 @@ end
 --- There can always be one more. What becomes of one too many, the engine says.
 function Host.admit() return true end
 
+--- What is asked whether what was spawned is withdrawn: the program's function, or false.
+function Host.asks(_, ask) return ask or false end
+
 --- Runs `action(owner)` in a coroutine of its own, at once until it waits; at its end, from within a poll,
 --- `over(owner, ok, ...)` is called with what it returned, or raised.
 function Host:spawn(action, over, owner)
@@ -156,6 +159,10 @@ end
 --- Waits in a world until `exchange`, which has that slot, is finished; true: it was withdrawn instead.
 function Host:await(world, place, exchange, slot, cancelled)
   luv.enter(self)
+  if world == plain and type(cancelled) == "table" and not cancelled.ask then -- the usual way of a task
+    plain.rest(place, self.waiting, slot, cancelled, exchange)
+    return cancelled.cancelled
+  end
   local withdrawn, problem
   repeat withdrawn, problem = wait_once(self, world, place, cancelled, exchange, slot)
   until withdrawn or exchange:done()

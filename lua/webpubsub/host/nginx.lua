@@ -152,6 +152,16 @@ function Host:admit(method)
   return false, select(2, pcall(core.raise, "transport", "busy", message, nil, method))
 end
 
+-- Apart, as `starter` is.
+local function asker(self, ask)
+  return function() return ask and ask() or self:gives_up() end
+end
+
+--- What is asked whether what was spawned is withdrawn: the program's function, and whether the worker ends.
+function Host:asks(ask)
+  return asker(self, ask)
+end
+
 -- Apart, so that the closure does not look for the entry on the stack of a request that may be aborted.
 local function starter(self, entry)
   return function() perform(self, entry) end
