@@ -10,8 +10,8 @@ local reactor = {}
 -- What is left is left for the next poll, which may be due at once.
 local BUDGET, TIMERS_BUDGET = 0.0008, 0.0001
 
--- [slot of an exchange] = the function that wakes who waits for it. Weak: where a coroutine is collected half way, so is
--- its exchange, and that cancels it. Shared by all copies of the library in a Lua state, which share the engine:
+-- [slot of an exchange] = the function that wakes who waits for it. Weak: where a coroutine is collected half way, so
+-- is its exchange, and that cancels it. Shared by all copies of the library in a Lua state, which share the engine:
 -- whichever copy takes an exchange out wakes the one that waits.
 local function waiting_for(background)
   local shared = core.shared()
