@@ -332,12 +332,6 @@ struct wps_job *wps_job_create(struct wps_background *background, struct wps_pro
     return job;
 }
 
-void wps_job_free(struct wps_job *job)
-{
-    wps_transfer_free(&job->transfer);
-    free(job);
-}
-
 void wps_job_set_slot(struct wps_job *job, int slot)
 {
     job->slot = slot;
