@@ -158,6 +158,7 @@ end
 
 --- Waits in a world until `exchange`, which has that slot, is finished; true: it was withdrawn instead.
 function Host:await(world, place, exchange, slot, cancelled)
+  self.sending = true
   luv.enter(self)
   if world == plain and type(cancelled) == "table" and not cancelled.ask then -- the usual way of a task
     plain.rest(place, self.waiting, slot, cancelled, exchange)

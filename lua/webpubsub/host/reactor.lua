@@ -30,6 +30,7 @@ function reactor.init(self, background, now)
   self.spawned = 0      -- coroutines of ours that are not over
   self.problem = false  -- what one of them raised: { error }
   self.polling = false
+  self.sending = false  -- since the last look an exchange was under way
   self.current = false  -- the place of the coroutine that was resumed last and runs
   self.loops = setmetatable({}, { __mode = "k" }) -- [loop] = true: event loops that poll
 end
@@ -39,10 +40,15 @@ function reactor:nudge()
   for loop in pairs(self.loops) do loop:nudge() end
 end
 
+-- Is an exchange of ours under way? Those that were collected come to no end that is seen here.
+local function is_sending(self)
+  if self.sending then self.sending = self.background:pending() > 0 end
+  return self.sending
+end
+
 --- Is there anything to poll for?
 function reactor:is_busy()
-  return self.spawned > 0 or self.live > 0 or self.last >= self.first or self.problem
-    or self.background:pending() > 0
+  return self.spawned > 0 or self.live > 0 or self.last >= self.first or self.problem or is_sending(self)
 end
 
 -- ---------------------------------------------------------------- moments
@@ -137,6 +143,16 @@ local function take(self)
   return place
 end
 
+-- Wakes who waits for an exchange that is finished, and lets it go on.
+local function dispatch(self, slot)
+  local wake = self.waiting[slot]
+  if not wake then return end
+  self.waiting[slot] = false
+  wake()
+  local place = take(self)
+  if place then place:go_on() end
+end
+
 -- Lets one of those go on that can; false where there is none.
 local function step(self)
   local place = take(self)
@@ -145,15 +161,8 @@ local function step(self)
     place = take(self)
   end
   local exchange, slot = self.background:next()
-  if not exchange then return false end
-  local wake = self.waiting[slot]
-  if wake then
-    self.waiting[slot] = false
-    wake()
-    place = take(self)
-    if place then place:go_on() end
-  end
-  return true
+  if exchange then dispatch(self, slot) end
+  return exchange ~= nil
 end
 
 --- Keeps what a coroutine of ours has raised: the poll raises it.
@@ -168,9 +177,15 @@ local function raise_problem(self)
   error(problem[1], 0)
 end
 
--- Lets coroutines go on for at most BUDGET; returns how many did.
-local function work(self, most)
+-- Lets coroutines go on for at most BUDGET, the one that waits for the exchange with that slot first; returns how many
+-- did.
+local function work(self, most, slot)
   local count, stop = 0, nil
+  if slot then
+    stop = self.now() + BUDGET
+    dispatch(self, slot)
+    count = 1
+  end
   if self.live > 0 then run_timers(self) end
   while not self.problem and count < most and step(self) do
     count = count + 1
@@ -181,10 +196,10 @@ local function work(self, most)
 end
 
 -- What is raised past it, such as Ctrl-C, leaves the reactor as it was.
-local function round(self, most)
+local function round(self, most, slot)
   local polling, current = self.polling, self.current
   self.polling = true
-  local ok, count = pcall(work, self, most)
+  local ok, count = pcall(work, self, most, slot)
   self.polling, self.current = polling, current
   if not ok then error(count, 0) end
   if self.problem then raise_problem(self) end
@@ -199,7 +214,10 @@ end
 function reactor:poll(seconds, most)
   if not self:is_busy() then return 0 end
   most = most or math.huge
-  local count = round(self, most)
+  local count, exchange, slot = 0, nil, nil
+  local is_idle = self.last < self.first and self.live == 0 and not self.problem
+  if is_idle then exchange, slot = self.background:next() end -- most often there is nothing, which must cost nothing
+  if exchange or not is_idle then count = round(self, most, slot) end
   if count == 0 and seconds and seconds > 0 and self:is_busy() then
     self.background:wait(math.min(seconds, self:timeout() or seconds))
     count = round(self, most)
