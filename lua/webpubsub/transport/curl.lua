@@ -69,8 +69,8 @@ function transport.new(origin, options)
   local function exchange(call, cancelled)
     local world, place = here:here()
     if not world then return exchange_in_place(call, cancelled) end
-    local running = background:submit(profile, call:outgoing())
-    if here:await(world, place, running, cancelled) then return withdrawn() end
+    local running, slot = background:submit(profile, call:outgoing())
+    if here:await(world, place, running, slot, cancelled) then return withdrawn() end
     return deliver(call, running:result())
   end
 
