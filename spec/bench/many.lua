@@ -114,7 +114,7 @@ end
 
 local function script(from, interrupt_when)
   os.remove(paths.results) -- written by the run before
-  local code, memory = run(("lua5.4 spec/bench/many_calls.lua %s %d %d %d %s"):format(front.origin, from, COUNT,
+  local code, memory = run(("lua5.4 spec/bench/programs/many_calls.lua %s %d %d %d %s"):format(front.origin, from, COUNT,
     CONCURRENCY, paths.results), paths, interrupt_when)
   local numbers = {}
   for name, value in read(paths.out):gmatch("(%w+)=(%S+)") do numbers[name] = tonumber(value) or value end
