@@ -30,8 +30,9 @@ describe("an option", function()
     attempt_timeout = "a number", connect_timeout = "a number", retries = "a number", retry = "a table",
     headers = "a table", user_agent = "a string", policies = "a table", logger = "a function", log_ids = "a boolean",
     ca_file = "a string", client_cert = "a string", client_key = "a string", client_key_password = "a string",
-    proxy = "a string or false", http2 = "a boolean", max_response_bytes = "a number",
-    max_header_bytes = "a number", max_url_bytes = "a number", max_connections = "a number",
+    proxy = "a string or false", max_response_bytes = "a number", max_header_bytes = "a number",
+    max_url_bytes = "a number", max_connections = "a number", idle_timeout = "a number",
+    max_connection_age = "a number",
   }
   for name, expected in pairs(types) do
     it(name .. " must be " .. expected, function()
@@ -209,7 +210,7 @@ describe("a limit", function()
     local call = calls.prepare("service_status", nil, { retries = 0, retry = { retries = 5 } })
     call:begin(0)
     call:token(0)
-    assert.are.equal("done", call:response(0, 0, 0, 503, "", ""))
+    assert.are.equal("done", calls.respond(call, 0, 0, 0, 503, "", ""))
   end)
 
   it("in retry that is unknown is refused", function()
@@ -398,7 +399,7 @@ describe("a client", function()
     local call = calls.sending("user_exists", { user = "alice" })
     collectgarbage()
     collectgarbage()
-    call:response(0, calls.WALL, 0.5, 503, "", "")
+    calls.respond(call, 0, calls.WALL, 0.5, 503, "", "")
     call:resume(5)
     assert.are.equal("send", call:sign(5, calls.WALL))
   end)

@@ -511,7 +511,7 @@ describe("the link to the next page", function()
 
   it("is kept for the retry", function()
     local call = follow(SERVICE .. PATH)
-    call:response(0, calls.WALL, 0.5, 503, "", "")
+    calls.respond(call, 0, calls.WALL, 0.5, 503, "", "")
     call:resume(1)
     assert.are.equal(SERVICE .. PATH, call:url())
   end)

@@ -50,7 +50,7 @@ local function assert_signed_for(url, request)
 end
 
 describe("a request", function()
-  local IDENTITY = "Accept: application/json\r\nUser-Agent: lua-webpubsub/" .. webpubsub.version .. " (" .. _VERSION
+  local IDENTITY = "Accept: application/json\r\nUser-Agent: lua-webpubsub/" .. webpubsub._VERSION .. " (" .. _VERSION
     .. ")\r\n"
 
   -- The request as it arrived, its token replaced by a placeholder, is exactly this.
@@ -105,7 +105,7 @@ describe("a request", function()
     assert.are.same({ "1" }, headers:all("X-Of-Client"))
     assert.are.same({ "call" }, headers:all("X-Both"))
     assert.are.same({ "*/*" }, headers:all("Accept"))
-    assert.are.same({ "game/1.2 lua-webpubsub/" .. webpubsub.version .. " (" .. _VERSION .. ")" },
+    assert.are.same({ "game/1.2 lua-webpubsub/" .. webpubsub._VERSION .. " (" .. _VERSION .. ")" },
       headers:all("User-Agent"))
   end)
 
@@ -210,10 +210,10 @@ describe("an HTTP proxy", function()
     assert_signed_for(secure.origin .. request.target, request)
   end)
 
-  it("is given the whole URL of a request over plain http", function()
+  it("is asked for a tunnel over plain http, too", function()
     new_client({ proxy = proxy.origin }):close_user_connections({ user = "a b" })
-    local request = last_request()
-    assert.are.equal(server.origin .. request.target, proxy:requests()[1].target)
+    local tunnels, request = proxy:requests(), last_request()
+    assert.are.same({ "CONNECT", "127.0.0.1:" .. server.port }, { tunnels[1].method, tunnels[1].target })
     assert_signed_for(server.origin .. request.target, request)
   end)
 

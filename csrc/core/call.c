@@ -87,6 +87,7 @@ static enum wps_step send_attempt(struct wps_call *call, double now)
         return done(call, now);
     if (left <= 0)
         return deadline_passed(call, now);
+    call->patience = left;
     call->seconds = left < call->limits.attempt_timeout ? left : call->limits.attempt_timeout;
     return call->step = WPS_SEND;
 }
@@ -209,7 +210,8 @@ enum wps_step wps_call_response(struct wps_call *call, double now, double wall, 
                                                    : verdict != WPS_VERDICT_SUCCESS;
 
     if (headers.length && memchr(headers.data, '\0', headers.length)) /* whichever transport let it pass */
-        return wps_call_failure(call, now, random, WPS_PROTOCOL, "malformed", "a header of the response has a NUL byte");
+        return wps_call_failure(call, now, random, WPS_PROTOCOL, "malformed", "a header of the response has a NUL byte",
+                                false);
     memset(&call->error, 0, sizeof call->error);
     call->retryable = false;
     if (!is_error)
@@ -241,6 +243,7 @@ static const struct {
     { "proxy", true },
     { "tls", true },
     { "certificate", false }, /* what is not trusted now will not be in a second */
+    { "descriptors", true },
     { "closed", true },
     { "busy", true },
     { "failed", true },
@@ -258,22 +261,27 @@ static bool failure_is_retryable(enum wps_kind kind, const char *code)
 }
 
 enum wps_step wps_call_failure(struct wps_call *call, double now, double random, enum wps_kind kind, const char *code,
-                               const char *message)
+                               const char *message, bool stale)
 {
     memset(&call->error, 0, sizeof call->error);
     wps_fail(&call->error, kind, NULL, code, "%s", message);
     wps_response_free(&call->response);
     call->retry_after = -1;
     call->retryable = failure_is_retryable(kind, code);
+    call->fresh = true;
     if (kind == WPS_TIMEOUT && time_left(call, now) <= 0)
         return deadline_passed(call, now);
+    if (stale && call->retryable && call->retried < call->limits.retry.retries) {
+        call->retried++;
+        return next_attempt(call, now);
+    }
     return retry_or_give_up(call, now, random);
 }
 
 enum wps_step wps_call_disown(struct wps_call *call, double now)
 {
     return wps_call_failure(call, now, 0, WPS_TRANSPORT, "forked",
-                            "the call was started before fork() and belongs to the parent process");
+                            "the call was started before fork() and belongs to the parent process", false);
 }
 
 enum wps_step wps_call_resume(struct wps_call *call, double now)

@@ -1,5 +1,6 @@
 /* headers.c - a header block as text: look up, check, replace. */
 #include "core/headers.h"
+#include "core/words.h"
 
 #include <string.h>
 
@@ -62,39 +63,38 @@ static bool is_token_byte(unsigned char byte)
 
 bool wps_slice_is_token(struct wps_slice slice)
 {
+    if (!wps_slice_any(slice, wps_any_unusual))
+        return slice.length > 0;
     for (size_t i = 0; i < slice.length; i++)
         if (!is_token_byte((unsigned char)slice.data[i]))
             return false;
     return slice.length > 0;
 }
 
-/* The byte that no value may have, or NULL. */
-static const char *find_forbidden(struct wps_slice value)
-{
-    for (size_t i = 0; i < value.length; i++) {
-        unsigned char byte = (unsigned char)value.data[i];
-        if ((byte < 0x20 && byte != '\t') || byte == 0x7f)
-            return value.data + i;
-    }
-    return NULL;
-}
-
 bool wps_slice_is_header_value(struct wps_slice slice)
 {
-    return find_forbidden(slice) == NULL;
+    return !wps_slice_any(slice, wps_any_no_value);
+}
+
+/* The first byte that no value may have, of a value that has one. */
+static unsigned char forbidden_byte(struct wps_slice value)
+{
+    struct wps_slice byte = { value.data, 1 };
+
+    while (wps_slice_is_header_value(byte))
+        byte.data++;
+    return (unsigned char)*byte.data;
 }
 
 enum wps_kind wps_headers_check(struct wps_slice name, struct wps_slice value, struct wps_error *error)
 {
-    const char *forbidden = find_forbidden(value);
-
     if (!wps_slice_is_token(name))
         return wps_fail(error, WPS_ARGUMENT, "headers", "invalid",
                         "a header name may have letters, digits and !#$%%&'*+-.^_`|~ only, and at least one of them");
-    if (forbidden)
+    if (!wps_slice_is_header_value(value))
         return wps_fail(error, WPS_ARGUMENT, "headers", "invalid",
                         "the value of header %.*s has a control byte (0x%02x); CR, LF and NUL would end it early",
-                        (int)(name.length < 64 ? name.length : 64), name.data, (unsigned char)*forbidden);
+                        (int)(name.length < 64 ? name.length : 64), name.data, forbidden_byte(value));
     return WPS_OK;
 }
 

@@ -23,7 +23,7 @@
 
 struct wps_http1_request {
     struct wps_slice method;
-    struct wps_slice target;  /* "/path?query", sent byte for byte */
+    struct wps_slice target;  /* "/path?query", sent byte for byte; "host:port" for CONNECT */
     struct wps_slice host;    /* "host" or "host:port" */
     struct wps_slice headers; /* "Name: value\r\n" lines; Host and the framing are added here and may not be in it */
     struct wps_slice body;    /* absent: none, which POST and PUT announce as a length of 0 */
@@ -70,6 +70,7 @@ struct wps_http1 {
     enum wps_http1_state state;
     struct wps_http1_limits limits;
     bool answers_head;
+    bool answers_connect; /* a 2xx opens a tunnel, and nothing of it belongs to the response */
     struct wps_buffer head; /* status line, header lines, and the line that is being read */
     size_t line;            /* where in `head` that line begins */
     size_t fields;          /* where in `head` the header lines begin */
@@ -91,6 +92,9 @@ enum wps_kind wps_http1_request(struct wps_http1 *http, const struct wps_http1_r
 enum wps_http1_progress wps_http1_feed(struct wps_http1 *http, const char *data, size_t length);
 /* The connection has ended, which is the end of some responses; never WPS_HTTP1_MORE. */
 enum wps_http1_progress wps_http1_end(struct wps_http1 *http);
+/* Swaps the header block and the body of a response that is whole for what these two hold; no byte of a body is copied.
+ * `reason` and `headers` are absent after it. */
+void wps_http1_take(struct wps_http1 *http, struct wps_buffer *headers, struct wps_buffer *body);
 /* Forgets request and response, which may hold secrets; keeps the memory of small ones. */
 void wps_http1_recycle(struct wps_http1 *http);
 void wps_http1_free(struct wps_http1 *http);

@@ -1,15 +1,13 @@
 /* http1_request.c - an HTTP/1.1 request as bytes. */
 #include "core/http1.h"
 #include "core/headers.h"
+#include "core/words.h"
 
 #include <string.h>
 
 static bool is_visible(struct wps_slice text)
 {
-    for (size_t i = 0; i < text.length; i++)
-        if (text.data[i] <= ' ' || text.data[i] > '~')
-            return false;
-    return text.length > 0;
+    return text.length > 0 && !wps_slice_any(text, wps_any_invisible);
 }
 
 /* A header that would change where the request ends or whom it is for. */
@@ -39,7 +37,8 @@ static enum wps_kind check_request(const struct wps_http1_request *request, stru
 
     if (!wps_slice_is_token(request->method))
         return wps_fail(error, WPS_ARGUMENT, "method", "invalid", "the method must be a word such as POST");
-    if (!is_visible(request->target) || request->target.data[0] != '/')
+    if (!is_visible(request->target)
+        || (request->target.data[0] != '/' && !wps_slice_is(request->method, "CONNECT")))
         return wps_fail(error, WPS_ARGUMENT, "target", "invalid",
                         "the target must begin with / and be escaped: no blanks, control bytes or bytes above 0x7e");
     if (!is_visible(request->host))

@@ -56,6 +56,10 @@ const struct wps_option wps_options[] = {
     { .name = "statuses", .where = RETRY, .types = WPS_OPTION_TABLE, .type = "integer[]",
       .initial = "{ 408, 429, 500, 502, 503, 504 }", .doc = "what is tried again" },
 
+    { .name = "errors", .where = CLIENT | CALL, .types = WPS_OPTION_STRING, .type = "\"raise\"|\"return\"",
+      .initial = "\"raise\"",
+      .doc = "\"return\": failures come back as nil and the error; wrong arguments are raised in any case" },
+
     /* ---- what is sent, and what is seen of it */
     { .name = "headers", .where = CLIENT | CALL, .types = WPS_OPTION_TABLE, .type = "table<string, string>",
       .doc = "sent along" },
@@ -85,10 +89,8 @@ const struct wps_option wps_options[] = {
       .doc = "of the key's file" },
     { .name = "proxy", .where = CLIENT, .types = WPS_OPTION_FILLED | WPS_OPTION_FALSE, .type = "string|false",
       .initial = "the environment's", .doc = "`http://[user:password@]host:port`; false: none" },
-    { .name = "http2", .where = CLIENT, .types = WPS_OPTION_BOOLEAN, .initial = "true", .world = WPS_OUTSIDE_NGINX,
-      .doc = "use HTTP/2 where the server offers it" },
     { .name = "transport", .where = CLIENT, .types = WPS_OPTION_FUNCTION,
-      .type = "fun(request: webpubsub.TransportRequest): webpubsub.TransportResponse?, string?",
+      .type = "webpubsub.Transport",
       .doc = "sends in the library's place; returns the response, or nil and why there is none" },
 
     /* ---- limits */
@@ -101,6 +103,11 @@ const struct wps_option wps_options[] = {
       .unit = "bytes", .initial = "65536", .doc = "of all headers of a response" },
     { .name = "max_connections", .where = CLIENT, .types = WPS_OPTION_WHOLE, .minimum = 1, .maximum = 10000,
       .initial = "100", .world = WPS_OUTSIDE_NGINX, .doc = "to the service; more tasks wait for their turn" },
+    { .name = "idle_timeout", .where = CLIENT, .types = WPS_OPTION_NUMBER, .minimum = 0.001, .maximum = DAY,
+      .unit = "s", .initial = "60", .doc = "for which an unused connection is kept" },
+    { .name = "max_connection_age", .where = CLIENT, .types = WPS_OPTION_NUMBER, .minimum = 0.001, .maximum = DAY,
+      .unit = "s", .initial = "300",
+      .doc = "after which a connection is not used again, so that a name's new address is followed" },
     { .name = "pool_size", .where = CLIENT, .types = WPS_OPTION_WHOLE, .minimum = 1, .maximum = 10000,
       .initial = "100", .world = WPS_INSIDE_NGINX, .doc = "connections of a worker" },
     { .name = "backlog", .where = CLIENT, .types = WPS_OPTION_WHOLE, .minimum = 0, .maximum = 100000,

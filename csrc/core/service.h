@@ -219,7 +219,8 @@ extern const struct wps_limits wps_default_limits;
 
 enum wps_step {
     WPS_TOKEN, /* get a token, then wps_call_token() */
-    WPS_SEND,  /* exchange `request` within `seconds`, then wps_call_response() or wps_call_failure() */
+    WPS_SEND,  /* exchange `request`: `seconds` for the attempt, of the `patience` left, on a new connection where
+                  `fresh`; then wps_call_response() or wps_call_failure() */
     WPS_WAIT,  /* let `seconds` pass, then wps_call_resume() */
     WPS_DONE   /* `response` holds the answer, or `error` says why there is none */
 };
@@ -236,11 +237,13 @@ struct wps_call {
     struct wps_error error;       /* why the call or its last attempt failed */
     enum wps_step step;
     double seconds;    /* of WPS_SEND and WPS_WAIT */
+    double patience;   /* of WPS_SEND: what is left of the call's time; waiting for a connection counts towards it only */
+    bool fresh;        /* of WPS_SEND: an attempt came to nothing on the way, and kept connections may be why */
     double retry_after; /* what the last response asked for; negative: nothing */
     double started, ended;
     double wake;        /* when WPS_WAIT is over */
     int attempt;        /* counts from 1 */
-    int retried;        /* attempts that followed a wait; the answer to a challenge is none */
+    int retried;        /* attempts of `limits.retry.retries`; the answer to a challenge is none */
     bool retryable;     /* trying the same again later might help */
     bool challenged;    /* a claims challenge was answered already */
     struct wps_buffer claims; /* JSON the next token must carry */
@@ -260,9 +263,10 @@ enum wps_step wps_call_sign(struct wps_call *call, double now, double wall, stru
 /* call->response has been filled in. */
 enum wps_step wps_call_response(struct wps_call *call, double now, double wall, double random,
                                 enum wps_verdict verdict);
-/* No response: kind is WPS_TRANSPORT, WPS_TIMEOUT, WPS_PROTOCOL, WPS_CREDENTIAL or WPS_CANCELLED. */
+/* No response: kind is WPS_TRANSPORT, WPS_TIMEOUT, WPS_PROTOCOL, WPS_CREDENTIAL or WPS_CANCELLED. Where a kept connection
+ * turned out dead (`stale`), the next attempt follows at once: the server is not to blame, and waiting helps nobody. */
 enum wps_step wps_call_failure(struct wps_call *call, double now, double random, enum wps_kind kind, const char *code,
-                               const char *message);
+                               const char *message, bool stale);
 enum wps_step wps_call_resume(struct wps_call *call, double now);
 /* In a child process: ends a call that its parent prepared, and will send. */
 enum wps_step wps_call_disown(struct wps_call *call, double now);

@@ -1,39 +1,13 @@
 /* curl/handover.c - how the program and its background thread hand jobs to each other and wake each other. */
 #include "curl/background_private.h"
 
+#include <errno.h>
+#include <stddef.h>
 #include <stdint.h>
-#include <time.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
-
-long long wps_steady_ms(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (long long)time.tv_sec * 1000 + time.tv_nsec / 1000000;
-}
-
-/* ------------------------------------------------------------------ lists */
-
-void wps_jobs_append(struct wps_job_list *list, struct wps_job *job)
-{
-    job->list = list;
-    job->next = NULL;
-    job->previous = list->last;
-    *(list->last ? &list->last->next : &list->first) = job;
-    list->last = job;
-    list->length++;
-}
-
-void wps_jobs_remove(struct wps_job *job)
-{
-    struct wps_job_list *list = job->list;
-
-    *(job->previous ? &job->previous->next : &list->first) = job->next;
-    *(job->next ? &job->next->previous : &list->last) = job->previous;
-    list->length--;
-    job->list = NULL;
-}
 
 /* ------------------------------------------------------------------ notes and events */
 
@@ -60,6 +34,26 @@ struct wps_note *wps_notes_take(struct wps_note **stack)
     return oldest;
 }
 
+/* Not among the registered descriptors: a child process closes them by itself. */
+enum wps_kind wps_event_open(int *descriptor, struct wps_error *error)
+{
+    if (*descriptor < 0)
+        *descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (*descriptor < 0 && (errno == EMFILE || errno == ENFILE))
+        return wps_fail(error, WPS_TRANSPORT, NULL, "descriptors", "%s", WPS_DESCRIPTORS_EXHAUSTED);
+    if (*descriptor < 0)
+        return wps_fail(error, WPS_TRANSPORT, NULL, "failed", "the background engine has no descriptor: %s",
+                        strerror(errno));
+    return WPS_OK;
+}
+
+void wps_event_close(int *descriptor)
+{
+    if (*descriptor >= 0)
+        close(*descriptor);
+    *descriptor = -1;
+}
+
 /* Neither waits: the descriptors are non-blocking, and a counter that is full is readable, too. */
 void wps_event_set(int descriptor)
 {
@@ -77,6 +71,12 @@ void wps_event_clear(int descriptor)
     (void)length;
 }
 
+/* `thread` is a member of it. */
+struct wps_background *wps_background_of(struct wps_thread *thread)
+{
+    return (struct wps_background *)(void *)((char *)thread - offsetof(struct wps_background, thread));
+}
+
 void wps_background_announce(struct wps_background *background)
 {
     if (!__atomic_exchange_n(&background->announced, true, __ATOMIC_SEQ_CST))
@@ -87,4 +87,11 @@ void wps_background_wake(struct wps_background *background)
 {
     if (__atomic_exchange_n(&background->asleep, false, __ATOMIC_SEQ_CST))
         wps_event_set(background->wake);
+}
+
+/* By whichever side has it last. */
+void wps_job_free(struct wps_job *job)
+{
+    wps_transfer_free(&job->transfer);
+    free(job);
 }

@@ -33,6 +33,7 @@ struct wps_random {
     unsigned char bytes[512];
 };
 
+bool wps_random_fetch(void *out, size_t length); /* as the next one, from OpenSSL itself */
 bool wps_random_take(struct wps_random *random, void *out, size_t length); /* false: OpenSSL has none */
 /* A random UUID (RFC 9562, version 4) and a NUL. */
 bool wps_random_uuid(struct wps_random *random, char text[WPS_UUID_LENGTH + 1]);
@@ -77,15 +78,18 @@ void wpsL_read_limits(lua_State *L, int index, struct wps_limits *limits, const 
 void wpsL_read_headers(lua_State *L, int index, struct wps_buffer *block, const char *operation);
 void wpsL_check_user_header(lua_State *L, struct wps_slice name, struct wps_slice value, const char *operation);
 
+/* ------------------------------------------------------------------ lua/markers.c */
+
+/* Is the userdata at `index` WPS_NULL or WPS_EMPTY_ARRAY, whichever is named? */
+bool wpsL_is_marker(lua_State *L, int index, const char *name);
+void wpsL_push_marker(lua_State *L, const char *name);
+void wpsL_register_markers(lua_State *L); /* sets null and empty_array in the table on top */
+
 /* ------------------------------------------------------------------ lua/json.c */
 
 /* Appends the value at `index`; where it cannot be JSON, the error says where and why. The buffer has an owner whom
  * the stack keeps alive, for this may raise. */
 void wpsL_write_json(lua_State *L, int index, struct wps_buffer *out, struct wps_error *error);
-/* Is the userdata at `index` WPS_NULL or WPS_EMPTY_ARRAY, whichever is named? */
-bool wpsL_is_marker(lua_State *L, int index, const char *name);
-void wpsL_push_marker(lua_State *L, const char *name);
-void wpsL_register_json(lua_State *L); /* sets null and empty_array in the table on top */
 
 /* ------------------------------------------------------------------ lua/decode.c */
 
@@ -119,7 +123,7 @@ void wpsL_push_headers(lua_State *L, struct wps_slice block);
 void wpsL_register_access(lua_State *L);
 void wpsL_register_events(lua_State *L); /* lua/events.c */
 void wpsL_register_text(lua_State *L);   /* lua/text.c */
-void wpsL_register_http1(lua_State *L); /* lua/http1.c */
+void wpsL_register_exchange(lua_State *L); /* lua/exchange.c */
 void wpsL_register_client(lua_State *L);
 void wpsL_register_call(lua_State *L);
 void wpsL_register_result(lua_State *L);

@@ -1,7 +1,6 @@
 /* lua/core.c - require "webpubsub.core": the operations table, tokens, and the pieces that stand by themselves. */
 #include "lua/bindings.h"
 
-#include <openssl/rand.h>
 #include <time.h>
 
 /* ------------------------------------------------------------------ operations() */
@@ -194,7 +193,7 @@ static int core_random(lua_State *L)
 {
     uint32_t bits = 0;
 
-    if (RAND_bytes((unsigned char *)&bits, sizeof bits) != 1) {
+    if (!wps_random_fetch(&bits, sizeof bits)) {
         struct wps_error error = { 0 };
         wps_fail(&error, WPS_CREDENTIAL, NULL, "random", "OpenSSL has no random bytes");
         return wpsL_raise(L, &error, NULL);
@@ -213,6 +212,20 @@ static int core_now(lua_State *L)
     return 1;
 }
 
+/* shared(): a table of this Lua state, the same for every copy of the library in it, reloaded ones and other versions. */
+static int core_shared(lua_State *L)
+{
+    static const char name[] = "webpubsub.shared";
+
+    lua_getfield(L, LUA_REGISTRYINDEX, name);
+    if (lua_isnil(L, -1)) {
+        lua_newtable(L);
+        lua_pushvalue(L, -1);
+        lua_setfield(L, LUA_REGISTRYINDEX, name);
+    }
+    return 1;
+}
+
 int luaopen_webpubsub_core(lua_State *L);
 
 __attribute__((visibility("default"))) int luaopen_webpubsub_core(lua_State *L)
@@ -227,6 +240,7 @@ __attribute__((visibility("default"))) int luaopen_webpubsub_core(lua_State *L)
         { "headers", core_headers },
         { "random", core_random },
         { "now", core_now },
+        { "shared", core_shared },
         { NULL, NULL },
     };
 
@@ -236,13 +250,13 @@ __attribute__((visibility("default"))) int luaopen_webpubsub_core(lua_State *L)
     lua_setfield(L, -2, "version");
     lua_pushliteral(L, WPS_API_VERSION);
     lua_setfield(L, -2, "api_version");
-    wpsL_register_json(L);
+    wpsL_register_markers(L);
     wpsL_register_access(L);
     wpsL_register_text(L);
     wpsL_register_events(L);
-    wpsL_register_http1(L);
     wpsL_register_client(L);
     wpsL_register_call(L);
+    wpsL_register_exchange(L);
     wpsL_register_result(L);
     return 1;
 }

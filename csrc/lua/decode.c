@@ -442,6 +442,7 @@ static const char *read_list(lua_State *L, struct wps_json_reader *reader)
 
 const char *wpsL_set_answer(lua_State *L, enum wps_result result, struct wps_slice body)
 {
+    static const char *const fields[] = { "token", "items", "next_link" };
     struct wps_json_reader reader;
     const char *missing = "it is no object";
 
@@ -450,5 +451,11 @@ const char *wpsL_set_answer(lua_State *L, enum wps_result result, struct wps_sli
         missing = result == WPS_RESULT_TOKEN ? read_token(L, &reader) : read_list(L, &reader);
     wps_json_skip(&reader);
     wps_json_end(&reader);
-    return reader.problem ? reader.problem : missing;
+    if (reader.problem)
+        missing = reader.problem;
+    for (size_t i = 0; missing && i < sizeof fields / sizeof *fields; i++) { /* half an answer is none */
+        lua_pushnil(L);
+        lua_setfield(L, -2, fields[i]);
+    }
+    return missing;
 }
