@@ -16,10 +16,15 @@ local function first_match(path, pattern)
   return text:match(pattern) or "?"
 end
 
+--- The processor's name.
+function readme.processor()
+  return first_match("/proc/cpuinfo", "model name%s*:%s*([^\n]+)")
+end
+
 --- When, where and with what, in a line.
 function readme.surroundings()
   return ("%s, commit %s. %s, %s processors, %s. %s, %s, %s, %s."):format(os.date("!%Y-%m-%d"),
-    output("git rev-parse --short HEAD"), first_match("/proc/cpuinfo", "model name%s*:%s*([^\n]+)"), output("nproc"),
+    output("git rev-parse --short HEAD"), readme.processor(), output("nproc"),
     first_match("/etc/os-release", 'PRETTY_NAME="([^"]+)"'), "libcurl " .. output("curl-config --version | cut -d' ' -f2"),
     output("lua5.4 -v | cut -d' ' -f1,2"), output("luajit -v | cut -d' ' -f1,2"),
     output("PATH=$PATH:/usr/sbin nginx -v 2>&1 | sed 's/.*: //'"))
