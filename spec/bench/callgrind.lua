@@ -3,6 +3,8 @@
 
 local harness = require "spec.bench.harness"
 
+local VALGRIND = "valgrind --quiet --tool=callgrind --separate-threads=yes --trace-children=yes" -- env is the parent
+
 local callgrind = {}
 
 -- Thread by thread, the first is the program's; the file without a number is of no thread.
@@ -22,8 +24,7 @@ end
 
 local function count(command)
   local folder = io.popen("mktemp -d"):read("l")
-  harness.numbers(("valgrind --quiet --tool=callgrind --separate-threads=yes --trace-children=yes --callgrind-out-file=%s/out %s"):format(
-    folder, command))
+  harness.numbers(("%s --callgrind-out-file=%s/out %s"):format(VALGRIND, folder, command))
   local threads = totals(folder)
   os.execute("rm -r " .. folder)
   return threads

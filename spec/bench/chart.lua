@@ -7,6 +7,7 @@ local LEFT, RIGHT, TOP, BOTTOM = 76, 206, 84, 64
 local LABEL_HEIGHT = 18
 local STEPS = { 1, 2, 2.5, 5, 10 } -- between lines of the grid, times a power of ten
 local MOST_LINES = 8
+local AXIS = "#8a95a3"
 
 local HEAD = [[
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" aria-label="%s"
@@ -61,19 +62,18 @@ function chart.draw(options)
   local function x_of(value) return LEFT + plot_width * math.log(value / first) / math.log(last / first) end
   local function y_of(value) return TOP + plot_height * (1 - value / top) end
 
-  local out = { HEAD:format(WIDTH, HEIGHT, escape(options.title), WIDTH, HEIGHT, escape(options.title),
-    escape(options.subtitle)) }
+  local title = escape(options.title)
+  local out = { HEAD:format(WIDTH, HEIGHT, title, WIDTH, HEIGHT, title, escape(options.subtitle)) }
   local function add(form, ...) out[#out + 1] = form:format(...) end
 
   for value = 0, top, step do
-    add('<line x1="%d" y1="%.1f" x2="%d" y2="%.1f" stroke="%s"/>', LEFT, y_of(value), WIDTH - RIGHT, y_of(value),
-      value == 0 and "#8a95a3" or "#e4e8ed")
+    local colour = value == 0 and AXIS or "#e4e8ed"
+    add('<path d="M%d %.1f H%d" stroke="%s"/>', LEFT, y_of(value), WIDTH - RIGHT, colour)
     add('<text x="%d" y="%.1f" font-size="12" fill="#5a6675" text-anchor="end">%s</text>', LEFT - 9, y_of(value) + 4,
       chart.thousands(value))
   end
   for _, tick in ipairs(options.ticks) do
-    add('<line x1="%.1f" y1="%d" x2="%.1f" y2="%d" stroke="#8a95a3"/>', x_of(tick), TOP + plot_height, x_of(tick),
-      TOP + plot_height + 5)
+    add('<path d="M%.1f %d v5" stroke="%s"/>', x_of(tick), TOP + plot_height, AXIS)
     add('<text x="%.1f" y="%d" font-size="12" fill="#5a6675" text-anchor="middle">%s</text>', x_of(tick),
       TOP + plot_height + 20, chart.thousands(tick))
   end

@@ -11,7 +11,7 @@ local socket = require "socket"
 local webpubsub = require "webpubsub"
 
 local PROGRAMS, BUILT = "spec/bench/programs/", "build/bench/"
-local ONE_CORE = "ulimit -n $(ulimit -Hn); exec taskset -c 0 " -- every call in flight has a descriptor
+local ONE_CORE = "ulimit -n $(ulimit -Hn); exec taskset -c 0 " -- as many descriptors as calls
 local FIRST_USER = "user-1000"
 local CAPTURE_SECONDS = 10
 
@@ -55,7 +55,7 @@ function harness.ours(lua, name, ...)
   return harness.lua(lua, PROGRAMS .. name .. ".lua", ...)
 end
 
--- The library's request as the yardstick takes it: the URL around the user, and the headers that are the same each time.
+-- The library's request as the yardstick takes it: the URL around the user, and headers that are the same each time.
 local function request_words(origin)
   local seen
   webpubsub.new {
@@ -95,9 +95,9 @@ local function captured(make_command)
   local handle = io.popen(make_command(("http://127.0.0.1:%d"):format(port)))
   local connection = assert(listener:accept())
   connection:settimeout(CAPTURE_SECONDS)
-  local bytes, line = 0, nil
+  local bytes = 0
   repeat
-    line = assert(connection:receive("*l"))
+    local line = assert(connection:receive("*l"))
     bytes = bytes + #line + 2
   until line == ""
   connection:send("HTTP/1.1 204 No Content\r\n\r\n")
@@ -150,8 +150,9 @@ end
 ---@param seconds number  that each of them runs
 function harness.new(rounds, seconds)
   local secure_port = nginx.free_port()
-  local server = nginx.start(("listen 127.0.0.1:%d ssl; ssl_certificate %s; ssl_certificate_key %s;"):format(secure_port,
-    certs.valid.cert, certs.valid.key) .. " location / { return 204; }", "worker_cpu_affinity 01;")
+  local secure = ("listen 127.0.0.1:%d ssl; ssl_certificate %s; ssl_certificate_key %s;"):format(secure_port,
+    certs.valid.cert, certs.valid.key)
+  local server = nginx.start(secure .. " location / { return 204; }", "worker_cpu_affinity 01;")
   return setmetatable({
     rounds = rounds, limit = ("%gs"):format(seconds), seconds = seconds,
     server = server,

@@ -25,7 +25,8 @@ function nginx.free_port()
 end
 
 local configuration = [[
-  daemon on; user root; worker_processes 1; worker_rlimit_nofile 20000; pid $directory/pid; error_log $directory/error.log warn; $main
+  daemon on; user root; worker_processes 1; worker_rlimit_nofile 20000; $main
+  pid $directory/pid; error_log $directory/error.log warn;
   events { worker_connections 12000; }
   http {
     $http

@@ -1,5 +1,5 @@
--- nginx_calls.lua: calls from inside an NGINX worker beside requests that only sleep, and beside lua-resty-http where it
--- is; what they cost the worker, and what they do to its other requests.
+-- nginx_calls.lua: calls from inside an NGINX worker beside requests that only sleep, and beside lua-resty-http where
+-- it is; what they cost the worker, and what they do to its other requests.
 
 local median = require "spec.bench.median"
 local nginx_worker = require "spec.bench.nginx_worker"
@@ -52,8 +52,8 @@ local function run()
   end
   local call = typical["/call"]
   local reached = call[1] >= RATE_GOAL and call[4] <= typical["/sleep"][4] + P99_GOAL and call[5] <= STALL_GOAL
-  print(("goal: %d calls/s, a p99 at most %g ms above that of sleeping, a stall of %d ms: %s"):format(RATE_GOAL, P99_GOAL,
-    STALL_GOAL, reached and "reached" or "MISSED"))
+  print(("goal: %d calls/s, a p99 at most %g ms above that of sleeping, a stall of %d ms: %s"):format(RATE_GOAL,
+    P99_GOAL, STALL_GOAL, reached and "reached" or "MISSED"))
 end
 
 local ok, problem = xpcall(run, debug.traceback)

@@ -1,4 +1,4 @@
---- An NGINX worker that calls an HTTPS service which takes 200 ms, and what its processor time is spent on. Every request
+--- An NGINX worker that calls an HTTPS service which takes 200 ms, and the processor time that it uses. Every request
 --- to the worker makes one call (/call), one with lua-resty-http (/resty, where RESTY_HTTP names its folder `lib`), or
 --- only sleeps as long (/sleep).
 
@@ -44,8 +44,8 @@ local HTTP = [[
   }
 ]]
 
--- /resty signs as the library does. /loop tells the longest time, in ms, that the worker's loop did not come round while
--- it is asked.
+-- /resty signs as the library does. /loop tells the longest time, in ms, that the worker's loop did not come round
+-- while it is asked.
 local LOCATIONS = [[
   location = /sleep { content_by_lua_block { ngx.sleep($seconds) ngx.exit(204) } }
   location = /call { content_by_lua_block {
@@ -138,8 +138,8 @@ local function wrk(connections, seconds, url, pause)
     url, pause))
 end
 
---- Requests per second, µs of the worker's CPU time for each, the request itself included, and the other location's 99th
---- percentile in ms.
+--- Requests per second, µs of the worker's CPU time for each, the request itself included, and the other location's
+--- 99th percentile in ms.
 ---@param path string
 ---@param seconds integer
 function Stage:load(path, seconds)

@@ -25,7 +25,7 @@ end
 function readme.surroundings()
   return ("%s, commit %s. %s, %s processors, %s. %s, %s, %s, %s."):format(os.date("!%Y-%m-%d"),
     output("git rev-parse --short HEAD"), readme.processor(), output("nproc"),
-    first_match("/etc/os-release", 'PRETTY_NAME="([^"]+)"'), "libcurl " .. output("curl-config --version | cut -d' ' -f2"),
+    first_match("/etc/os-release", 'PRETTY_NAME="([^"]+)"'), output("curl-config --version"),
     output("lua5.4 -v | cut -d' ' -f1,2"), output("luajit -v | cut -d' ' -f1,2"),
     output("PATH=$PATH:/usr/sbin nginx -v 2>&1 | sed 's/.*: //'"))
 end

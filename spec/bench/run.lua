@@ -1,5 +1,5 @@
--- run.lua ROUNDS SECONDS README|- ROW...: measures the rows named, or all; see README.md beside this file. With a README
--- the table goes into it. What is missed is said; it is no failure.
+-- run.lua ROUNDS SECONDS README|- ROW...: measures the rows named, or all; see README.md beside this file. With a
+-- README the table goes into it. What is missed is said; it is no failure.
 
 local harness = require "spec.bench.harness"
 local readme = require "spec.bench.readme"
@@ -13,8 +13,8 @@ if #names == 0 then names = ROWS end
 
 local bench, rows = harness.new(rounds, seconds), report.new()
 local ok, problem = xpcall(function()
-  print(("%d rounds, %g seconds each; a request of %d bytes, the yardstick's and the library's."):format(rounds, seconds,
-    harness.check_yardstick()))
+  local bytes = harness.check_yardstick()
+  print(("%d rounds, %g seconds each; a request has %d bytes, the yardstick's too."):format(rounds, seconds, bytes))
   for _, name in ipairs(names) do require("spec.bench.rows." .. name)(bench, rows) end
 end, debug.traceback)
 bench:stop()

@@ -1,6 +1,6 @@
--- burst.lua COUNT SLOW_ORIGIN: so many calls in one tick of a loop that must not be held up, the first of the process,
--- over as many connections. Prints the seconds until all are answered; the longest poll, in µs, by the clock and by what
--- the thread has used of the processor; the mean poll in ns, with all in flight and when all is over.
+-- burst.lua COUNT SLOW_ORIGIN: so many calls in one tick of a loop that must not be held up, the first of the
+-- process, over as many connections. Prints the seconds until all are answered; the longest poll, in µs, by the clock
+-- and by what the thread has used of the processor; the mean poll in ns, with all in flight and when all is over.
 
 local bench = require "spec.bench.programs.client"
 local sleep = require("webpubsub.curl").sleep

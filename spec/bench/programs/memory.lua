@@ -34,7 +34,9 @@ end
 
 local tasks = {}
 local function submit(number)
-  for index = #tasks + 1, #tasks + number do tasks[index] = client:close_user_connections_async(bench.arguments(index)) end
+  for index = #tasks + 1, #tasks + number do
+    tasks[index] = client:close_user_connections_async(bench.arguments(index))
+  end
 end
 
 submit(count)

@@ -11,7 +11,8 @@ return function(bench, report)
   for _, to in ipairs { bench.plain, bench.secure } do
     local commands = { { name = "raw", command = harness.raw("raw_calls", to.origin, to.ca_file, bench.limit) } }
     for _, lua in ipairs(harness.LUAS) do
-      commands[#commands + 1] = { name = lua.name, command = harness.ours(lua, "calls", bench.limit, to.origin, to.ca_file) }
+      local command = harness.ours(lua, "calls", bench.limit, to.origin, to.ca_file)
+      commands[#commands + 1] = { name = lua.name, command = command }
     end
     for _, peer in ipairs(to == bench.plain and peers or {}) do
       commands[#commands + 1] = { name = peer.name, command = peer.command(bench.seconds, 1, to.port) }

@@ -20,7 +20,7 @@ return function(bench, report)
       local goal = case.goals[entry.name]
       if entry.name ~= "raw" then
         report:add {
-          what = (goal and "%s, %d in flight, %s" or "  %s, %d in flight, %s"):format(entry.name, case.in_flight, to.name),
+          what = ("%s%s, %d in flight, %s"):format(goal and "" or "  ", entry.name, case.in_flight, to.name),
           goal = goal, at = "least", figure = harness.ratio(values[entry.name], values.raw),
           note = ("%.0f calls/s beside %.0f"):format(median(values[entry.name]), median(values.raw)),
         }

@@ -1,6 +1,6 @@
---- What a loop with a tick pays for tasks: to submit one, for the end of one, and for a burst in one tick, beside libcurl
---- with as many connections. The longest poll tells about the machine as well, where it is busy: then it is a time slice
---- of the scheduler's. So medians count, and the processor time stands beside the clock's.
+--- What a loop with a tick pays for tasks: to submit one, for the end of one, and for a burst in one tick, beside
+--- libcurl with as many connections. The longest poll tells about the machine as well, where it is busy: then it is a
+--- time slice of the scheduler's. So medians count, and the processor time stands beside the clock's.
 
 local harness = require "spec.bench.harness"
 local median = require "spec.bench.median"
@@ -10,6 +10,10 @@ local SLOW_SERVER = "build/bench/slow_server"
 local SUBMITTED, SUBMIT_ROUNDS = 64, 100
 local BURST, SERVER_MS = 1000, 200
 local GOALS = { submit = 13, ends = 7, ratio = 1.1, longest = 1, idle = 100 } -- µs, µs, times, ms, ns
+
+-- The goals in µs were set on a machine on which a call of libcurl easy took so many µs, the server's share included.
+-- Here they are for as much work.
+local SET_WHERE_CALL_TOOK = 76
 
 local lua = harness.LUAS[1]
 
@@ -21,11 +25,13 @@ local function measure_tasks(bench, report)
       bench.plain.origin))
     raw[round] = 1e6 / harness.on_one_core(raw_command)
   end
-  local note = ("processor time; a call of libcurl easy with the server's share %.1f µs"):format(median(raw))
-  report:add { what = "submitting a task, 5.4, µs", goal = GOALS.submit, at = "most", form = "%.1f",
-    figure = median(submits), note = note }
-  report:add { what = "the end of a task, 5.4, µs", goal = GOALS.ends, at = "most", form = "%.1f",
-    figure = median(ends), note = note }
+  local call = median(raw)
+  local scale = call / SET_WHERE_CALL_TOOK
+  local note = ("%%g where libcurl easy takes %d a call; here it takes %.1f"):format(SET_WHERE_CALL_TOOK, call)
+  report:add { what = "submitting a task, 5.4, µs", goal = GOALS.submit * scale, at = "most", form = "%.1f",
+    figure = median(submits), note = note:format(GOALS.submit) }
+  report:add { what = "the end of a task, 5.4, µs", goal = GOALS.ends * scale, at = "most", form = "%.1f",
+    figure = median(ends), note = note:format(GOALS.ends) }
 end
 
 local function measure_burst(bench, report)
