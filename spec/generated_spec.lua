@@ -59,6 +59,25 @@ describe("the annotations", function()
     assert.are.same(sorted(methods), sorted(described))
   end)
 
+  it("know everything that the module has, and nothing else", function()
+    local fields, described = {}, {}
+    for name in pairs(require("webpubsub")) do fields[#fields + 1] = name end
+    local text = annotations.text()
+    for name in text:match("%-%-%-@class webpubsub  .-\nlocal webpubsub"):gmatch("%-%-%-@field ([%w_]+)") do
+      described[#described + 1] = name
+    end
+    for name in text:gmatch("\nfunction webpubsub%.([%w_]+)%(") do described[#described + 1] = name end
+    assert.are.same(sorted(fields), sorted(described))
+  end)
+
+  it("are what editors find under the module's name, and programs do not", function()
+    assert.is_truthy(annotations.text():find("^%-%-%-@meta webpubsub\n"))
+    assert.are.equal("webpubsub.lua", annotations.path:match("[^/]*$"))
+    for _, path in ipairs(project.files("lua/webpubsub")) do
+      assert.is_true(path == annotations.path or not path:find("/webpubsub%.lua$"), path .. " would hide the module")
+    end
+  end)
+
   it("are Lua, though nobody loads them", function()
     assert.is_truthy((loadstring or load)(annotations.text())) -- luacheck: ignore 113
   end)

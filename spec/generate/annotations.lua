@@ -1,4 +1,5 @@
--- Makes lua/webpubsub/annotations.lua, which tells editors what the client's methods take and return.
+-- Makes lua/webpubsub/library/webpubsub.lua, which tells editors what the module and the client's methods take and
+-- return. Editors find it by its name; programs find lua/webpubsub/init.lua.
 
 local classes = require("spec.generate.classes")
 local core = require("webpubsub.core")
@@ -6,11 +7,12 @@ local events = require("spec.generate.events")
 
 local annotations = {}
 
-annotations.path = "lua/webpubsub/annotations.lua"
+annotations.path = "lua/webpubsub/library/webpubsub.lua"
 
 local HEAD = [[
----@meta
--- For editors only, never loaded. Made by `make generate` from the tables of operations and options; do not edit.
+---@meta webpubsub
+-- For editors only, never loaded. Made by `make generate` from the tables of operations, options and error codes; do not
+-- edit.
 -- luacheck: ignore 212 241 631
 
 ]]
@@ -117,6 +119,7 @@ end
 function annotations.text()
   local parts = { HEAD .. (classes .. events):gsub("@@([%w.]+)@@", describe_options) }
   for _, operation in ipairs(core.operations()) do parts[#parts + 1] = describe(operation) .. "\n" end
+  parts[#parts + 1] = "\nreturn webpubsub\n"
   return table.concat(parts)
 end
 

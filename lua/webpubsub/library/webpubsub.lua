@@ -1,6 +1,43 @@
----@meta
--- For editors only, never loaded. Made by `make generate` from the tables of operations and options; do not edit.
+---@meta webpubsub
+-- For editors only, never loaded. Made by `make generate` from the tables of operations, options and error codes; do not
+-- edit.
 -- luacheck: ignore 212 241 631
+
+---@class webpubsub  the module: `local webpubsub = require "webpubsub"`
+---@field events webpubsub.events
+---@field null userdata  JSON's null, in messages and in what is decoded; as an argument: none
+---@field empty_array table  JSON's empty list, where an empty table would be an object
+---@field _VERSION string
+---@field api_version string  of the service's data plane
+local webpubsub = {}
+
+--- Makes a client. Nothing is sent; every mistake in the options is raised here, as an `argument` error.
+---@param options webpubsub.Options
+---@return webpubsub.Client
+function webpubsub.new(options) end
+
+--- Makes an OData filter: each `%s` of the template stands for one value, `%%` for a per cent sign.
+---@param template string  such as `userId eq %s and %s in groups`
+---@param ... string|number|boolean|nil  strings are quoted; whole numbers, booleans and nil (null) go as they are
+---@return string filter
+function webpubsub.filter(template, ...) end
+
+--- Waits for all of the tasks; returns their first values and, where some failed, their errors, both by position.
+---@param list webpubsub.Task[]
+---@return table values
+---@return table<integer, webpubsub.Error>|nil errors
+function webpubsub.gather(list) end
+
+--- Prints help on everything, or on one subject.
+---@param subject? string  an operation's name, or "new", "context", "retry", "errors" …
+function webpubsub.help(subject) end
+
+--- Makes a function that does what `action` does, and whose errors are one line of text. For callbacks of luv, handlers
+--- of NGINX and main functions in Lua 5.1, where nobody catches errors. In Lua 5.1 proper `action` cannot yield.
+---@generic F: function
+---@param action F
+---@return F
+function webpubsub.text_errors(action) end
 
 ---@class webpubsub.Options  one of: connection_string; endpoint and key; endpoint and credential
 ---@field connection_string? string  `Endpoint=https://…;AccessKey=…;Version=1.0;`, from the portal
@@ -408,6 +445,7 @@ function events_handler:handle(method, headers, body) end
 ---@return string|nil problem  why the answer did not get through
 function events_handler:serve(stream, headers) end
 
+---@class webpubsub.events  `webpubsub.events`: the event handler of the service's upstream requests
 local events = {}
 
 --- Makes a handler; raises an `argument` error for what is wrong with the options.
@@ -819,3 +857,5 @@ function client:generate_client_token(arguments) end
 ---@param arguments? webpubsub.GenerateClientToken
 ---@return webpubsub.Task
 function client:generate_client_token_async(arguments) end
+
+return webpubsub
