@@ -1,6 +1,8 @@
 /* lua/core.c - require "webpubsub.core": the operations table, tokens, and the pieces that stand by themselves. */
 #include "lua/bindings.h"
 
+#include "core/codes.h"
+
 #include <time.h>
 
 /* ------------------------------------------------------------------ operations() */
@@ -133,6 +135,29 @@ static int core_options(lua_State *L)
     return 1;
 }
 
+/* codes(): the table of error codes, in its order; a row without a code is about its kind. */
+static int core_codes(lua_State *L)
+{
+    int count = 0;
+
+    lua_newtable(L);
+    for (const struct wps_code *row = wps_codes; row->kind; row++) {
+        lua_createtable(L, 0, 5);
+        lua_pushstring(L, wps_kind_name(row->kind));
+        lua_setfield(L, -2, "kind");
+        lua_pushstring(L, row->code);
+        lua_setfield(L, -2, "code");
+        lua_pushboolean(L, row->retryable);
+        lua_setfield(L, -2, "retryable");
+        lua_pushstring(L, row->meaning);
+        lua_setfield(L, -2, "meaning");
+        lua_pushstring(L, row->advice);
+        lua_setfield(L, -2, "advice");
+        lua_rawseti(L, -2, ++count);
+    }
+    return 1;
+}
+
 /* check_options(table, place, what, operation): raises what is wrong with them. */
 static int core_check_options(lua_State *L)
 {
@@ -233,6 +258,7 @@ __attribute__((visibility("default"))) int luaopen_webpubsub_core(lua_State *L)
     static const luaL_Reg functions[] = {
         { "operations", core_operations },
         { "options", core_options },
+        { "codes", core_codes },
         { "check_options", core_check_options },
         { "nearest", core_nearest },
         { "field", core_field },

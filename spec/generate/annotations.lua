@@ -11,8 +11,7 @@ annotations.path = "lua/webpubsub/library/webpubsub.lua"
 
 local HEAD = [[
 ---@meta webpubsub
--- For editors only, never loaded. Made by `make generate` from the tables of operations, options and error codes; do not
--- edit.
+-- For editors only, never loaded. Made by `make generate` from the tables of operations, options and error codes.
 -- luacheck: ignore 212 241 631
 
 ]]
@@ -114,10 +113,23 @@ local function describe_options(class)
   return table.concat(lines, "\n")
 end
 
+-- An alias of every code, each once, with what it means.
+local function describe_codes()
+  local lines, seen = { "---@alias webpubsub.ErrorCode string" }, {}
+  for _, row in ipairs(core.codes()) do
+    if row.code and not seen[row.code] then
+      lines[#lines + 1] = ("---| %q # %s: %s"):format(row.code, row.kind, row.meaning)
+      seen[row.code] = true
+    end
+  end
+  return table.concat(lines, "\n")
+end
+
 --- The file's text.
 ---@return string
 function annotations.text()
-  local parts = { HEAD .. (classes .. events):gsub("@@([%w.]+)@@", describe_options) }
+  local given = (classes .. events):gsub("@@ErrorCode@@", describe_codes)
+  local parts = { HEAD .. given:gsub("@@([%w.]+)@@", describe_options) }
   for _, operation in ipairs(core.operations()) do parts[#parts + 1] = describe(operation) .. "\n" end
   parts[#parts + 1] = "\nreturn webpubsub\n"
   return table.concat(parts)

@@ -116,9 +116,11 @@ function webpubsub.text_errors(action) end
 ---@field exists? boolean  of an operation that asks
 ---@field token? string  of `generate_client_token`
 
+@@ErrorCode@@
+
 ---@class webpubsub.Error  raised by every operation; prints as one or two lines without secrets
 ---@field kind "argument"|"credential"|"transport"|"timeout"|"cancelled"|"protocol"|"service"
----@field code string
+---@field code webpubsub.ErrorCode  of a service error its own, such as `Error.Connection.NotExisted`
 ---@field message string
 ---@field argument? string  the one that is wrong
 ---@field operation? string

@@ -88,6 +88,6 @@ describe("lua-language-server", function()
       task:on_done(function(exists, err) print(exists, err) end)
       for member in client:list_connections_in_group { group = "g" } do print(member.connection, member.user) end
       client:each("close_user_connections", { "alice", "bob" }, { concurrency = 2 })
-    ]], root .. "/lua"))
+]], root .. "/lua"))
   end)
 end)

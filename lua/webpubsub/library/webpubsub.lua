@@ -1,6 +1,5 @@
 ---@meta webpubsub
--- For editors only, never loaded. Made by `make generate` from the tables of operations, options and error codes; do not
--- edit.
+-- For editors only, never loaded. Made by `make generate` from the tables of operations, options and error codes.
 -- luacheck: ignore 212 241 631
 
 ---@class webpubsub  the module: `local webpubsub = require "webpubsub"`
@@ -168,9 +167,56 @@ function webpubsub.text_errors(action) end
 ---@field exists? boolean  of an operation that asks
 ---@field token? string  of `generate_client_token`
 
+---@alias webpubsub.ErrorCode string
+---| "empty" # argument: something is empty that must not be
+---| "invalid" # argument: a value is out of range, malformed, or does not go with the others
+---| "mismatch" # argument: a certificate and a key do not belong together
+---| "missing" # argument: something that is required is not given
+---| "no_certificate" # argument: a file holds no certificate
+---| "no_key" # argument: a file holds no private key
+---| "phase" # argument: NGINX cannot wait in this phase
+---| "type" # argument: a value is of another type
+---| "unfinished" # argument: the result of a task that is not over
+---| "unknown" # argument: there is no such argument, option, operation or method
+---| "unreadable" # argument: a file cannot be read
+---| "unsupported" # argument: this cannot be done where the program runs
+---| "wrong" # argument: a password does not open its file
+---| "arc_challenge" # credential: Azure Arc asks for a proof that cannot be given
+---| "claims" # credential: the service asks for claims that this credential cannot bring
+---| "credential" # credential: a credential function has failed, or returned no token and expiry
+---| "expired" # credential: the certificate is no longer valid
+---| "file" # credential: a file of the credential cannot be read
+---| "malformed" # credential: what should bring a token answered something else
+---| "not_installed" # credential: the program that would bring a token is not in PATH
+---| "not_yet_valid" # credential: the certificate is not valid yet
+---| "program" # credential: the program that would bring a token has failed
+---| "proof" # credential: a proof of identity is empty or has control bytes
+---| "random" # credential: OpenSSL has no random bytes
+---| "refused" # credential: the identity provider refuses, without saying why
+---| "signing" # credential: OpenSSL cannot sign
+---| "busy" # transport: too many calls wait in this process
+---| "certificate" # transport: the server's certificate is not trusted, for another name, or expired
+---| "closed" # transport: the connection was closed before the whole response was there
+---| "connect" # transport: no connection could be made
+---| "descriptors" # transport: the process has no file descriptors left
+---| "failed" # transport: the exchange broke for another reason
+---| "forked" # transport: the call was started before fork(): the parent process sends it
+---| "proxy" # transport: the proxy could not be reached, or refuses
+---| "resolve" # transport: the host's name could not be resolved
+---| "tls" # transport: no TLS session could be agreed on
+---| "attempt_timeout" # timeout: no complete response within attempt_timeout
+---| "connect_timeout" # timeout: no connection within connect_timeout
+---| "deadline" # timeout: the call's timeout has passed, with all its attempts
+---| "queue_timeout" # timeout: no connection came free within the call's timeout
+---| "cancelled" # cancelled: by task:cancel() or context.cancel
+---| "exiting" # cancelled: the NGINX worker shuts down
+---| "foreign_link" # protocol: a link to the next page leads elsewhere; it was not followed
+---| "repeated_link" # protocol: a link to the next page leads to one that was listed already
+---| "too_large" # protocol: the response is longer than max_response_bytes or max_header_bytes
+
 ---@class webpubsub.Error  raised by every operation; prints as one or two lines without secrets
 ---@field kind "argument"|"credential"|"transport"|"timeout"|"cancelled"|"protocol"|"service"
----@field code string
+---@field code webpubsub.ErrorCode  of a service error its own, such as `Error.Connection.NotExisted`
 ---@field message string
 ---@field argument? string  the one that is wrong
 ---@field operation? string
