@@ -204,6 +204,14 @@ static int core_raise(lua_State *L)
     return wpsL_raise(L, &error, luaL_optstring(L, 5, NULL));
 }
 
+/* set_home(function): the folder of its file is the library's. */
+static int core_set_home(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    wpsL_set_home(L, 1);
+    return 0;
+}
+
 /* headers(block): a header block as a table. */
 static int core_headers(lua_State *L)
 {
@@ -263,6 +271,7 @@ __attribute__((visibility("default"))) int luaopen_webpubsub_core(lua_State *L)
         { "nearest", core_nearest },
         { "field", core_field },
         { "raise", core_raise },
+        { "set_home", core_set_home },
         { "headers", core_headers },
         { "random", core_random },
         { "now", core_now },

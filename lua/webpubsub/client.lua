@@ -93,4 +93,17 @@ methods.poll, methods.pending = task.poll, task.pending
 methods.pollfd, methods.events, methods.timeout = task.pollfd, task.events, task.timeout
 methods.attach_luv = task.attach_luv
 
+-- A name that is misspelt is raised with the one that was meant. Names that begin with "_" are asked for by whoever
+-- inspects values.
+setmetatable(methods, { __index = function(_, name)
+  if type(name) ~= "string" or name:find "^_" then return nil end
+  local names = {}
+  for known in next, methods do names[#names + 1] = known end
+  local meant = core.nearest(name, names)
+  core.raise("argument", "unknown", ("the client has no \"%.40s\"%s"):format(name,
+    meant and "; did you mean \"" .. meant .. "\"?" or ""), name)
+end })
+
+core.set_home(client.new)
+
 return client

@@ -123,6 +123,7 @@ function webpubsub.text_errors(action) end
 ---@field code webpubsub.ErrorCode  of a service error its own, such as `Error.Connection.NotExisted`
 ---@field message string
 ---@field argument? string  the one that is wrong
+---@field where? string  of an argument error: file and line of the program's call, `game.lua:12`
 ---@field operation? string
 ---@field request_id? string
 ---@field attempts? integer
