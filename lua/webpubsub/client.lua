@@ -7,6 +7,7 @@ local defer = require "webpubsub.defer"
 local driver = require "webpubsub.driver"
 local each = require "webpubsub.each"
 local listing = require "webpubsub.listing"
+local log = require "webpubsub.log"
 local policies = require "webpubsub.policies"
 local task = require "webpubsub.task"
 require "webpubsub.results"
@@ -30,7 +31,8 @@ function client.new(options)
   local extras = core.extras(self)
   local get_token = core.field(options, "credential")
   extras.policies = policies.check(core.field(options, "policies"))
-  extras.logger = core.field(options, "logger")
+  extras.logger = log.listener(core.field(options, "logger"))
+  extras.server = extras.logger and log.server(core.origin(self))
   extras.log_ids = core.field(options, "log_ids")
   extras.get_token = get_token and credential.cached(get_token)
   extras.max_deferred = core.field(options, "max_deferred")

@@ -93,13 +93,24 @@ function webpubsub.text_errors(action) end
 ---@field type "request"|"response"|"failure"|"retry"|"error"
 ---@field operation string
 ---@field request_id string
----@field attempt integer
+---@field attempt integer  from 1
 ---@field method? string  of a request
 ---@field status? integer  of a response or an error
 ---@field elapsed? number  seconds
 ---@field wait? number  seconds until the next attempt
 ---@field kind? string  of a failure or an error
 ---@field code? string  of a failure or an error
+---@field traceparent? string  as it is sent
+---@field tracestate? string
+---@field attributes webpubsub.EventAttributes  the same under OpenTelemetry's names, for an exporter
+
+---@class webpubsub.EventAttributes
+---@field ["http.request.method"] string
+---@field ["http.request.resend_count"]? integer  of the second attempt and later ones
+---@field ["http.response.status_code"]? integer
+---@field ["error.type"]? string  a status of 400 and above, or an error's code
+---@field ["server.address"] string
+---@field ["server.port"] integer
 
 ---@class webpubsub.Response
 ---@field status integer
