@@ -71,7 +71,7 @@ describe("a tracestate", function()
 
   for _, value in ipairs({ "", "a", "=1", "A=1", "-a=1", "a=", "a=1=2", "a=b\r\nX: y", "a=\0", ("a"):rep(257) .. "=1",
     "a=" .. ("b"):rep(257), ("a=1,"):rep(32) .. "a=1", ("a=" .. ("b"):rep(250) .. ","):rep(3) }) do
-    it(("%.20q is refused"):format(value), function()
+    it(("%q is refused"):format(value:sub(1, 20)), function()
       refused({ traceparent = PARENT, tracestate = value }, "tracestate")
     end)
   end

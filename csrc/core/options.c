@@ -134,6 +134,9 @@ const struct wps_option wps_options[] = {
       .doc = "calls at a time" },
     { .name = "on_result", .where = EACH, .types = WPS_OPTION_FUNCTION, .type = "fun(result: webpubsub.Result)",
       .doc = "is told of each call as it finishes" },
+    { .name = "shard", .where = EACH, .types = WPS_OPTION_TABLE, .type = "{ [1]: integer, [2]: integer }",
+      .doc = "`{ i, n }`: only the items of the i-th of n processes, by a hash of the operation's one required argument "
+      "that is the same on every machine" },
     { .name = "stop_on_error", .where = EACH, .types = WPS_OPTION_BOOLEAN, .initial = "false",
       .doc = "begin no more calls after a failure" },
     { .name = "context", .where = ACCESS | EACH, .types = WPS_OPTION_TABLE, .type = "webpubsub.Context",

@@ -195,7 +195,7 @@ function webpubsub.text_errors(action) end
 @@EachOptions@@
 
 ---@class webpubsub.Result
----@field index integer  of the item, from 1
+---@field index integer  of the item among all that were given, from 1
 ---@field arguments table
 ---@field response? webpubsub.Response
 ---@field error? webpubsub.Error
@@ -205,7 +205,8 @@ function webpubsub.text_errors(action) end
 ---@field succeeded integer
 ---@field failed integer
 ---@field failures webpubsub.Result[]  without responses
----@field completed_through integer  the items up to this one are all finished, none was withdrawn by a cancellation
+---@field completed_through integer  the items up to this one are all finished, or another process's;
+---  none was withdrawn by a cancellation
 ---@field elapsed number  seconds
 ---@field rate number  calls a second
 ---@field cancelled? boolean  by `context.cancel`

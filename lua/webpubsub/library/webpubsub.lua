@@ -299,11 +299,12 @@ function webpubsub.text_errors(action) end
 ---@class webpubsub.EachOptions
 ---@field concurrency? integer  calls at a time; 1 to 256; default 16
 ---@field on_result? fun(result: webpubsub.Result)  is told of each call as it finishes
+---@field shard? { [1]: integer, [2]: integer }  `{ i, n }`: only the items of the i-th of n processes, by a hash of the operation's one required argument that is the same on every machine
 ---@field stop_on_error? boolean  begin no more calls after a failure; default false
 ---@field context? webpubsub.Context  of the call, or of each of them
 
 ---@class webpubsub.Result
----@field index integer  of the item, from 1
+---@field index integer  of the item among all that were given, from 1
 ---@field arguments table
 ---@field response? webpubsub.Response
 ---@field error? webpubsub.Error
@@ -313,7 +314,8 @@ function webpubsub.text_errors(action) end
 ---@field succeeded integer
 ---@field failed integer
 ---@field failures webpubsub.Result[]  without responses
----@field completed_through integer  the items up to this one are all finished, none was withdrawn by a cancellation
+---@field completed_through integer  the items up to this one are all finished, or another process's;
+---  none was withdrawn by a cancellation
 ---@field elapsed number  seconds
 ---@field rate number  calls a second
 ---@field cancelled? boolean  by `context.cancel`
