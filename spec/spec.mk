@@ -15,7 +15,8 @@
         interop picture
 
 # The suite is the specs right below spec; what spec/more holds takes long or needs more than Debian's Lua.
-BUSTED = busted --no-recursive --lua=$(shell command -v $(LUA_BIN)) --output=$(OUTPUT) $(SPECS)
+RUNNER = $(if $(BORROWED),$(LUA_BIN) spec/support/busted.lua,busted --lua=$(shell command -v $(LUA_BIN)))
+BUSTED = $(RUNNER) --no-recursive --output=$(OUTPUT) $(SPECS)
 OUTPUT ?= utfTerminal
 SPECS ?= spec
 
