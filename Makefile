@@ -19,8 +19,11 @@
 TEST_LUAS := $(if $(filter undefined,$(origin LUA)),5.4 5.3 5.2 5.1 jit,$(LUA))
 
 OPENRESTY ?=
-FOUND := $(shell sh .ci/find-lua $(if $(OPENRESTY),jit,$(LUA)))
-LUA ?= $(if $(OPENRESTY),jit,$(word 1,$(FOUND)))
+ifneq ($(OPENRESTY),)
+LUA := jit
+endif
+FOUND := $(shell sh .ci/find-lua $(LUA))
+LUA ?= $(word 1,$(FOUND))
 PREFIX ?= /usr/local
 DESTDIR ?=
 
