@@ -1,4 +1,5 @@
-/* options.h - THE table of options: what `new`, a call's context, `retry`, client_access_url and each may be given.
+/* options.h - THE table of options: what `new`, a call's context, `retry`, client_access_url, each and
+ * the credentials may be given.
  *
  * Checks, help, annotations, README and every transport read it, and nothing else says what an option is. */
 #ifndef WPS_OPTIONS_H
@@ -13,7 +14,13 @@ enum wps_where {
     WPS_FOR_RETRY = 4,   /* retry */
     WPS_FOR_ACCESS = 8,  /* client_access_url */
     WPS_FOR_EACH = 16,   /* each */
-    WPS_EVERYWHERE = 31
+    WPS_FOR_SECRET = 32, /* credential.client_secret, and so on */
+    WPS_FOR_CERTIFICATE = 64,
+    WPS_FOR_WORKLOAD = 128,
+    WPS_FOR_MANAGED = 256,
+    WPS_FOR_PROGRAM = 512, /* azure_cli and azure_developer_cli */
+    WPS_FOR_DEFAULT = 1024,
+    WPS_EVERYWHERE = 2047
 };
 
 /* What it may be; there may be several. */

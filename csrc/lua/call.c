@@ -110,6 +110,8 @@ static int call_sign(lua_State *L)
     expect(L, call, WPS_TOKEN, "sign()");
     if (is_inherited(call))
         return push_step(L, call, wps_call_disown(call, now));
+    if (call->request.operation->unsigned_) /* of which some have no client */
+        return push_step(L, call, wps_call_token(call, now, wps_slice_of(NULL)));
     return push_step(L, call, wps_call_sign(call, now, wall, &anchored_client(L, 1)->signer));
 }
 
@@ -206,6 +208,16 @@ static int call_outgoing(lua_State *L)
 static int call_seconds(lua_State *L)
 {
     lua_pushnumber(L, wpsL_to_call(L, 1)->seconds);
+    return 1;
+}
+
+/* left(now): seconds of the call's timeout; all of them before it begins. */
+static int call_left(lua_State *L)
+{
+    const struct wps_call *call = wpsL_to_call(L, 1);
+    double now = luaL_checknumber(L, 2);
+
+    lua_pushnumber(L, call->limits.timeout - (call->attempt ? now - call->started : 0));
     return 1;
 }
 
@@ -357,7 +369,7 @@ void wpsL_register_call(lua_State *L)
     static const luaL_Reg methods[] = {
         { "begin", call_begin },           { "token", call_token },     { "sign", call_sign },
         { "response", call_response },     { "failure", call_failure }, { "resume", call_resume },
-        { "outgoing", call_outgoing },     { "seconds", call_seconds }, { "attempt", call_attempt },
+        { "outgoing", call_outgoing },     { "seconds", call_seconds }, { "left", call_left }, { "attempt", call_attempt },
         { "needs_token", call_needs_token }, { "claims", call_claims },   { "follow", call_follow },
         { "result", call_result },
         { "method", call_method },         { "operation", call_operation }, { "url", call_url },

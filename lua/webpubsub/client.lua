@@ -9,18 +9,10 @@ local each = require "webpubsub.each"
 local listing = require "webpubsub.listing"
 local policies = require "webpubsub.policies"
 local task = require "webpubsub.task"
+local transport = require "webpubsub.transport"
 require "webpubsub.results"
 
 local client = {}
-
--- Cosockets inside NGINX, libcurl elsewhere; or whatever the application brings, with the clock of either.
-local function transport_for(self, options)
-  local nginx = rawget(_G, "ngx")
-  local name = nginx and nginx.socket and "nginx" or "curl"
-  local transport = require("webpubsub.transport." .. name).new(core.origin(self), options)
-  local send = core.field(options, "transport")
-  return send and require("webpubsub.transport.custom").new(send, core.origin(self), transport) or transport
-end
 
 --- Makes a client. Nothing is sent; every mistake in the options is raised here, as an `argument` error.
 ---@param options webpubsub.Options
@@ -28,13 +20,13 @@ end
 function client.new(options)
   local self = core.client(options)
   local extras = core.extras(self)
-  local get_token = core.field(options, "credential")
   extras.policies = policies.check(core.field(options, "policies"))
   extras.logger = core.field(options, "logger")
   extras.log_ids = core.field(options, "log_ids")
-  extras.get_token = get_token and credential.cached(get_token)
+  extras.credential = credential.of(options)
   extras.max_deferred = core.field(options, "max_deferred")
-  extras.transport = transport_for(self, options)
+  extras.transport = transport.new(core.origin(self), options)
+  extras.reach = extras.credential and transport.reacher(options)
   return self
 end
 

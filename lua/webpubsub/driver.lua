@@ -8,7 +8,6 @@
 -- twice.
 
 local core = require "webpubsub.core"
-local credential = require "webpubsub.credential"
 local log = require "webpubsub.log"
 local policies = require "webpubsub.policies"
 
@@ -17,7 +16,8 @@ local driver = {}
 -- Everything one call needs that outlives a step.
 local function new_run(call, extras, arguments)
   local run = {
-    call = call, transport = extras.transport, get_token = extras.get_token, policies = extras.policies,
+    call = call, transport = extras.transport, credential = extras.credential, reach = extras.reach,
+    policies = extras.policies,
     cancelled = extras.cancelled, -- a task's, which asks the context's as well
   }
   local context = arguments and core.field(arguments, "context")
@@ -37,15 +37,29 @@ local function fail(run, kind, code, message)
   return run.call:failure(run.transport.now(), core.random(), kind, code, message)
 end
 
+-- An error of the core's has room for a short message only, and none for reasons.
+local function fail_for_want_of_token(run, code, message, kind, details)
+  run.reason = kind == "credential" and { message = message, details = details } or nil
+  return fail(run, kind or "credential", code, message)
+end
+
+local function get_token(run)
+  local call, transport, credential = run.call, run.transport, run.credential
+  local claims = call:claims()
+  local token = credential:current(claims, transport, run.reach)
+  if token then return call:token(transport.now(), token) end
+  local code, message, kind, details
+  token, code, message, kind, details = credential:get(claims, transport, run.reach, call:left(transport.now()))
+  if not token then return fail_for_want_of_token(run, code, message, kind, details) end
+  return call:token(transport.now(), token)
+end
+
 local function authorize(run)
   local call, transport = run.call, run.transport
   if run.policies then policies.apply(run.policies.per_attempt, call) end
-  if not run.get_token then return call:sign(transport.now(), transport.wall()) end
+  if not run.credential then return call:sign(transport.now(), transport.wall()) end
   if not call:needs_token() then return call:token(transport.now()) end
-
-  local token, code, message = run.get_token(credential.request(call:claims()), transport.wall())
-  if not token then return fail(run, "credential", code, message) end
-  return call:token(transport.now(), token)
+  return get_token(run)
 end
 
 local function verdict(classify, status, headers, body)
@@ -102,6 +116,9 @@ local function finish(run)
     step = withdrawn(run) and withdraw(run) or actions[step](run)
   end
   local response, err = call:result(run.no_throw)
+  if err and run.reason and err.kind == "credential" then
+    err.message, err.details = run.reason.message, run.reason.details
+  end
   if run.log then
     local failure = err or response.error -- the latter with no_throw
     if failure then run.log:error(failure) end

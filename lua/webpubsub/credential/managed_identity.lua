@@ -1,0 +1,67 @@
+--- The identity that Azure gives to what runs in it. Where to ask for its tokens says the environment.
+
+local core = require "webpubsub.core"
+local options = require "webpubsub.credential.options"
+local source = require "webpubsub.credential.source"
+
+local managed_identity = {}
+
+local KIND = "managed_identity"
+local ARC_KEYS = "/var/opt/azcmagent/tokens"
+local IMDS_SECONDS = 90 -- it is updated now and then, for more than a minute
+
+local NO_THUMBPRINTS = "Service Fabric's endpoint is known by the thumbprint of its certificate, which cannot be checked "
+  .. "here: give a function as the credential"
+
+-- The first whose variables are all there.
+local sources = {
+  { "service_fabric", "IDENTITY_ENDPOINT", "IDENTITY_HEADER", "IDENTITY_SERVER_THUMBPRINT", secret = "IDENTITY_HEADER" },
+  { "app_service", "IDENTITY_ENDPOINT", "IDENTITY_HEADER", secret = "IDENTITY_HEADER" },
+  { "arc", "IDENTITY_ENDPOINT", "IMDS_ENDPOINT" },
+  { "azure_ml", "MSI_ENDPOINT", "MSI_SECRET", secret = "MSI_SECRET" },
+  { "cloud_shell", "MSI_ENDPOINT" },
+  { "imds" },
+}
+
+local function has_all(entry, getenv)
+  for index = 2, #entry do
+    if not options.variable(getenv, entry[index]) then return false end
+  end
+  return true
+end
+
+local function choose(getenv)
+  for _, entry in ipairs(sources) do
+    if has_all(entry, getenv) then return entry end
+  end
+end
+
+local names = {
+  service_fabric = "Service Fabric", app_service = "App Service", arc = "Azure Arc", azure_ml = "Azure ML",
+  cloud_shell = "Cloud Shell", imds = "the virtual machine's metadata service",
+}
+
+---@param given webpubsub.ManagedIdentityOptions|nil
+---@param getenv fun(name: string): string|nil
+---@param addresses table|nil  `imds`, an origin, and `arc_keys`, a folder: others than Azure's
+function managed_identity.source(given, getenv, addresses)
+  given, addresses = options.checked(given, KIND), addresses or {}
+  local entry = choose(getenv)
+  local kind = entry[1]
+  if kind == "service_fabric" then
+    core.raise("argument", "unsupported", NO_THUMBPRINTS, "credential", "credential." .. KIND)
+  end
+  given.source, given.place_name = kind, entry[2]
+  given.place = entry[2] and options.variable(getenv, entry[2])
+  given.secret = entry.secret and options.variable(getenv, entry.secret)
+  if kind == "azure_ml" and not (given.client_id or given.object_id or given.resource_id) then
+    given.client_id = options.variable(getenv, "DEFAULT_IDENTITY_CLIENT_ID")
+  elseif kind == "imds" then
+    given.place, given.place_name = addresses.imds, "imds"
+  end
+  local fields = { seconds = given.timeout or kind == "imds" and IMDS_SECONDS, is_imds = kind == "imds" }
+  if kind == "arc" then fields.folder = addresses.arc_keys or ARC_KEYS end
+  return source.of_identity(core.identity(given, "credential." .. KIND), names[kind], fields)
+end
+
+return managed_identity

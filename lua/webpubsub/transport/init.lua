@@ -1,0 +1,42 @@
+--- The transport of a client: cosockets inside NGINX, libcurl elsewhere, or what the application brings, with the clock
+--- of either.
+
+local core = require "webpubsub.core"
+
+local transport = {}
+
+--- A transport that sends to `origin`.
+---@param origin string  scheme, host and port
+---@param options webpubsub.Options
+function transport.new(origin, options)
+  local nginx = rawget(_G, "ngx")
+  local name = nginx and nginx.socket and "nginx" or "curl"
+  local own = require("webpubsub.transport." .. name).new(origin, options)
+  local send = core.field(options, "transport")
+  return send and require("webpubsub.transport.custom").new(send, origin, own) or own
+end
+
+-- The client's options that hold for other servers, too.
+local SHARED = { "ca_file", "connect_timeout", "transport" }
+
+local LIMITS = { max_response_bytes = 262144, max_connections = 4, pool_size = 4, http2 = false }
+
+--- How a client reaches other servers than the service: `reach(origin, near)` returns a transport, always the same one.
+--- What is near is reached without a proxy.
+---@param options webpubsub.Options
+---@return fun(origin: string, near: boolean): table
+function transport.reacher(options)
+  local shared, proxy, transports = {}, core.field(options, "proxy"), {}
+  for name, value in pairs(LIMITS) do shared[name] = value end
+  for _, name in ipairs(SHARED) do shared[name] = core.field(options, name) end
+  return function(origin, near)
+    if not transports[origin] then
+      shared.proxy = proxy
+      if near then shared.proxy = false end
+      transports[origin] = transport.new(origin, shared)
+    end
+    return transports[origin]
+  end
+end
+
+return transport
