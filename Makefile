@@ -58,7 +58,8 @@ BUILD := build/$(ABI)$(FLAVOUR:%=-%)
 # The folder is the layer: core/ goes into both libraries as far as they need it, curl/ into one of them only.
 SOURCES = $(basename $(wildcard $(1)))
 CORE := $(call SOURCES,csrc/core/*.c) $(filter-out csrc/lua/curl%,$(call SOURCES,csrc/lua/*.c))
-CURL := csrc/core/bytes $(call SOURCES,csrc/curl/*.c csrc/lua/curl*.c)
+CURL := $(addprefix csrc/core/,bytes headers http1 http1_request exchange) \
+        $(call SOURCES,csrc/curl/*.c csrc/lua/curl*.c)
 
 CORE_SO := $(BUILD)/webpubsub/core.so
 CURL_SO := $(if $(OPENRESTY),,$(BUILD)/webpubsub/curl.so)
@@ -81,15 +82,15 @@ $(CORE_SO): $(CORE:csrc/%=$(BUILD)/obj/%.o)
 
 $(BUILD)/webpubsub/curl.so: $(CURL:csrc/%=$(BUILD)/obj/%.o)
 	@mkdir -p $(@D)
-	$(CC) $(SHARED) $(LDFLAGS) $(CFLAGS) -o $@ $^ -lcurl -lpthread
+	$(CC) $(SHARED) $(LDFLAGS) $(CFLAGS) -o $@ $^ -lcurl -lssl -lcrypto -lpthread
 
 $(BUILD)/obj/lua/%.o: csrc/lua/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) -MMD -c -o $@ $<
+	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/obj/%.o: csrc/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -c -o $@ $<
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 -include $(wildcard $(BUILD)/obj/*/*.d)
 

@@ -74,6 +74,45 @@ describe("back-off", function()
   end)
 end)
 
+describe("a kept connection that died unanswered", function()
+  local function dies(call, now)
+    return call:failure(now, MIDDLE, "transport", "closed", "the connection was closed before any answer", true)
+  end
+
+  local function fresh(call) return (select(7, call:outgoing())) end
+
+  it("is followed by another attempt at once, on a new connection", function()
+    local call = sending()
+    assert.is_false(fresh(call))
+    assert.are.equal("token", dies(call, 1))
+    assert.are.equal("send", call:sign(1, WALL))
+    assert.is_true(fresh(call))
+    assert.are.equal(2, call:attempt())
+  end)
+
+  it("takes one of the retries", function()
+    local call = sending({ retries = 1 })
+    assert.are.equal("token", dies(call, 1))
+    call:sign(1, WALL)
+    assert.are.equal("done", answer(call, 1, 503))
+    assert.are.equal(2, error_of(call).attempts)
+  end)
+
+  it("ends a call without retries", function()
+    local call = sending({ retries = 0 })
+    assert.are.equal("done", dies(call, 1))
+    assert.are.same({ "transport", "closed", 1 }, { error_of(call).kind, error_of(call).code, error_of(call).attempts })
+  end)
+
+  it("is waited after like any failure where it was a new one", function()
+    local call = sending()
+    assert.are.equal("wait", call:failure(1, MIDDLE, "transport", "closed", "closed"))
+    call:resume(10)
+    call:sign(10, WALL)
+    assert.is_true(fresh(call))
+  end)
+end)
+
 describe("a status", function()
   it("is worth a retry if it is one of six", function()
     for status = 100, 599 do

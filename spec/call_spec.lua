@@ -22,6 +22,17 @@ describe("a call", function()
     assert.are.same({ 204, 1, 3.5 }, { response.status, response.attempts, response.elapsed })
   end)
 
+  it("takes no response that has a NUL byte in its headers", function()
+    for _, headers in ipairs({ "\0", "A: b\0\r\n", "A\0: b\r\n", "A: b\r\nC: \0d\r\n" }) do
+      for _, status in ipairs({ 204, 404, 503 }) do
+        local call = sending()
+        assert.are.equal("done", answer(call, 1, status, headers))
+        local err = error_of(call)
+        assert.are.same({ "protocol", "malformed", false }, { err.kind, err.code, err.retryable })
+      end
+    end
+  end)
+
   it("is done after an error that is final", function()
     local call = sending()
     assert.are.equal("done", answer(call, 1, 400))

@@ -174,7 +174,9 @@ describe("plain http", function()
 
   local remote = { "http://a.example", "http://127.evil.example", "http://localhost.evil.example",
     "http://evil.example/localhost", "http://128.0.0.1", "http://127", "http://0.0.0.0", "http://[::2]",
-    "http://1270.0.0.1", "http://localhost_" }
+    "http://1270.0.0.1", "http://localhost_",
+    "http://127.0.0.256", "http://127.0.0.1.1", "http://127....", "http://127.0.0.", "http://127.0.0.01",
+    "http://127.1", "http://127.0.0.1.", "http://127.0.0.1000", "http://127..0.1", "http://[::2]:80" }
   for _, endpoint in ipairs(remote) do
     it("needs allow_http to another machine: " .. endpoint, function()
       local err = refused({ endpoint = endpoint })
@@ -202,6 +204,33 @@ describe("plain http", function()
     assert.are.equal("reverse_proxy",
       refused({ reverse_proxy = "http://localhost", credential = function() end }).argument)
   end)
+end)
+
+describe("plain http through a proxy", function()
+  local remote = { "http://proxy.example:3128", "https://proxy.example", "socks5h://10.0.0.1", "http://127.0.0.256",
+    "http://127.0.0.1@proxy.example", "http://u:p@proxy.example#@127.0.0.1", "http://proxy.example/@localhost",
+    "http://proxy.example?@localhost", "http://localhost:80:80", "http://localhost.proxy.example" }
+  for _, proxy in ipairs(remote) do
+    it("needs allow_http where that is another machine: " .. proxy, function()
+      for _, options in ipairs({ { endpoint = "http://localhost:8080" }, { reverse_proxy = "http://127.0.0.1" } }) do
+        options.proxy = proxy
+        local err = refused(options)
+        assert.are.same({ "argument", "invalid", "proxy" }, { err.kind, err.code, err.argument })
+        assert.is_truthy(err.message:find("allow_http = true", 1, true), err.message)
+        assert.is_nil(err.message:find("proxy.example", 1, true))
+        options.allow_http = true
+        assert.has_no.errors(function() calls.client(options) end)
+      end
+      assert.has_no.errors(function() calls.client({ proxy = proxy }) end)
+    end)
+  end
+
+  for _, proxy in ipairs({ "http://localhost:3128", "http://u:p@127.0.0.1:3128/", "socks5://[::1]:1080",
+    "https://LOCALHOST", false }) do
+    it("is allowed where that is this machine, or none: " .. tostring(proxy), function()
+      assert.has_no.errors(function() calls.client({ endpoint = "http://127.0.0.1:8080", proxy = proxy }) end)
+    end)
+  end
 end)
 
 describe("a reverse proxy", function()

@@ -77,6 +77,7 @@ describe("the answer to an MQTT client's connect", function()
   it("is refused where these are none", function()
     for text, mqtt in pairs({ ['mqtt has no "code"'] = { code = 1 },
       ["mqtt.user_properties[1] needs a name and a value"] = { user_properties = { { name = "a" } } },
+      ["mqtt.user_properties must be a list"] = { user_properties = { name = "a", value = "1" } },
       ["mqtt.user_properties[1] must be a table of named values"] = { user_properties = { "a" } } }) do
       local status, _, _, _, problem = connect(5, { mqtt = mqtt })
       assert.are.equal(500, status, text)

@@ -1,7 +1,6 @@
 -- What the service sends to a server's event handler, what handlers are told of it, and what it is answered.
 
 local cjson = require("cjson").new()
-local core = require("webpubsub.core")
 local events = require("webpubsub.events")
 local service = require("spec.support.service_events")
 local webpubsub = require("webpubsub")
@@ -140,7 +139,7 @@ describe("an event", function()
     end
     assert.are.same({ "message", '{"a":[1,2]}', "json", { a = { 1, 2 } } }, content('{"a":[1,2]}', "application/json"))
     assert.are.same({ "message", "1", "json", 1 }, content("1", "APPLICATION/JSON; charset=utf-8"))
-    assert.are.same({ "message", "null", "json", core.null }, content("null", "application/json"))
+    assert.are.same({ "message", "null", "json", webpubsub.null }, content("null", "application/json"))
     assert.are.same({ "message", "h\195\164", "text" }, content("h\195\164", "text/plain; charset=utf-8"))
     assert.are.same({ "message", "\0\255", "binary" }, content("\0\255", "application/octet-stream"))
     assert.are.same({ "message", "x", "binary" }, content("x", false))
@@ -256,8 +255,8 @@ describe("the answer to connect", function()
     for text, returned in pairs({
       ['the answer has no "usr"; did you mean "user"?'] = { usr = "alice" },
       ["user must be a string; it is a number"] = { user = 7 },
-      ["user must not be empty; leave it out"] = { user = "" },
-      ["subprotocol must not be empty; leave it out"] = { subprotocol = "" },
+      ["user must not be empty"] = { user = "" },
+      ["subprotocol must not be empty"] = { subprotocol = "" },
       ["groups must be a table; it is a string"] = { groups = "red" },
       ["groups[2] must be a string; it is a boolean"] = { groups = { "a", true } },
       ["roles must be a list of strings"] = { roles = { a = "b" } },
@@ -292,7 +291,7 @@ describe("the answer to a user's event", function()
     assert.are.same({ 200, { ["Content-Type"] = "application/json", ["ce-connectionState"] = "eyJuIjoxfQ==" },
       '{"text":"hello"}' }, { status, headers, body })
     assert.are.equal("false", (select(3, answer({ json = false }))))
-    assert.are.equal("null", (select(3, answer({ json = cjson.null }))))
+    assert.are.equal("null", (select(3, answer({ json = webpubsub.null }))))
     assert.are.same({ 200, "" }, { (answer({ content = "" })), (select(3, answer({ content = "" }))) })
   end)
 
@@ -308,6 +307,12 @@ describe("the answer to a user's event", function()
     assert.are.same({ 403, "no" }, { status, body })
   end)
 
+  it("may be the event's own JSON", function()
+    local handler = new({ user_event = function(event) return { json = event.json } end })
+    local _, _, body = handler:handle("POST", service.headers("user.echo"), '[[],null,{},{"a":[1]}]')
+    assert.are.equal('[[],null,{},{"a":[1]}]', body)
+  end)
+
   it("has at most 1 MiB", function()
     assert.are.equal(200, (answer({ content = ("x"):rep(1048576) })))
     local status, _, _, problem = answer({ content = ("x"):rep(1048577) })
@@ -320,7 +325,9 @@ describe("the answer to a user's event", function()
       ['the answer has no "contents"; did you mean "content"?'] = { contents = "x" },
       ["content must be a string; it is a table"] = { content = {} },
       ["content_type must be \"text\", \"json\", \"binary\""] = { content = "x", content_type = "html" },
+      ["content_type is given without content"] = { content_type = "json" },
       ["give content and content_type without it"] = { content = "x", json = 1 },
+      ["json.a is a function"] = { json = { a = print } },
     }) do
       local status, _, _, problem = answer(returned)
       assert.are.equal(500, status, text)

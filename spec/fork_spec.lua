@@ -98,6 +98,25 @@ describe("after fork(), the child", function()
     assert.are.equal("before_send per_attempt per_call", sent)
   end)
 
+  it("does not go on with many calls that its parent goes on with", function()
+    server:script({ default = { steps.delay(0.2), OK } })
+    local printed, sent = outcome([[
+      local items, pid = {}, nil
+      for index = 1, 6 do items[index] = { content = tostring(index) } end
+      local summary = client:each("send_to_all", items, { concurrency = 2, context = { cancel = function()
+        if not pid and client:pending() == 2 then
+          io.stdout:flush()
+          pid = ffi.C.fork()
+        end
+      end } })
+      if pid ~= 0 then ffi.C.waitpid(pid, nil, 0) end
+      print(pid == 0 and "child" or "parent", summary.total, summary.succeeded, summary.failures[1]
+        and summary.failures[1].error.code)
+      if pid == 0 then os.exit(0, true) end]])
+    assert.are.equal("child\t2\t0\tforked\nparent\t6\t6\tnil\n", printed)
+    assert.are.equal("1 2 3 4 5 6", sent)
+  end)
+
   it("sends what it begins itself", function()
     server:script({ default = OK })
     local printed, sent = outcome([[

@@ -16,7 +16,7 @@ local SOURCE = [[
 
   local function finish(operation, arguments, status, text)
     local call = calls.sending(operation, arguments, { retries = 0 })
-    call:response(0.25, calls.WALL, 0.5, status, "Content-Type: application/json\r\n", text)
+    calls.respond(call, 0.25, calls.WALL, 0.5, status, "Content-Type: application/json\r\n", text)
     return call:result()
   end
   local _, err = finish("close_all_connections", nil, 400, '{"code":"C","status":400.5,"message":"wrong"}')

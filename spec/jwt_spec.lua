@@ -18,7 +18,7 @@ end
 
 -- The call's next attempt: what it waits for has passed.
 local function fail_and_resume(call, now)
-  assert.are.equal("wait", call:response(now, calls.WALL, 0.5, 503, "", ""))
+  assert.are.equal("wait", calls.respond(call, now, calls.WALL, 0.5, 503, "", ""))
   assert.are.equal("token", call:resume(now + call:seconds()))
 end
 

@@ -52,10 +52,28 @@ local function busy_scheduler(polls)
   return scheduler
 end
 
+-- The methods that need a client, called with a dot: what the error of each says.
+local function assert_dots_are_told()
+  for name, method in pairs(core.methods) do
+    if name ~= "events" then -- a word that is the same for all clients
+      local ok, err = pcall(method, { user = "alice" })
+      assert.are.same({ false, "argument", "type", "client" }, { ok, err.kind, err.code, err.argument }, name)
+      assert.are.equal(("%s is a method: write client:%s{ ... } with a colon"):format(name, name), err.message)
+    end
+  end
+end
+
+it("a method that is called with a dot says so", assert_dots_are_told)
+
 describe("in a coroutine of cqueues", function()
   local loop
 
   before_each(function() loop = cqueues.new() end)
+
+  it("a method that is called with a dot says so", function()
+    loop:wrap(assert_dots_are_told)
+    assert(loop:loop())
+  end)
 
   -- Runs functions in coroutines of their own; returns how often another one ticked meanwhile, and the seconds.
   local function run(...)

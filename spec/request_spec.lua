@@ -164,6 +164,16 @@ describe("dot segments", function()
     end)
 
     if parameter.choices then return end
+    it(("and nothing but separators are refused as %s of %s"):format(parameter.name, operation.name), function()
+      for _, hollow in ipairs({ "/", "//", "\\", ";", "?", "#", "/;/", "%2f", "%2F%2f", "%252f", "%5C" }) do
+        local err = refused(operation.name, arguments_for(operation, { [parameter.name] = hollow }))
+        assert.are.same({ "invalid", parameter.name }, { err.code, err.argument }, hollow)
+      end
+      for _, filled in ipairs({ "/a", "a/", "%", "2f", "%2", ";a", "-" }) do
+        sent(operation.name, arguments_for(operation, { [parameter.name] = filled }))
+      end
+    end)
+
     it(("are not what other dots in %s of %s are"):format(parameter.name, operation.name), function()
       for _, text in ipairs(NO_DOTS) do
         local target = sent(operation.name, arguments_for(operation, { [parameter.name] = text })).target
@@ -501,7 +511,7 @@ describe("the link to the next page", function()
 
   it("is kept for the retry", function()
     local call = follow(SERVICE .. PATH)
-    call:response(0, calls.WALL, 0.5, 503, "", "")
+    calls.respond(call, 0, calls.WALL, 0.5, 503, "", "")
     call:resume(1)
     assert.are.equal(SERVICE .. PATH, call:url())
   end)

@@ -6,7 +6,7 @@ local core = require("webpubsub.core")
 -- Ends a call with this answer and returns its error.
 local function error_of(status, headers, wall)
   local call = calls.sending("close_all_connections", nil, { retries = 0 })
-  assert.are.equal("done", call:response(0, wall or calls.WALL, 0.5, status, headers, ""))
+  assert.are.equal("done", calls.respond(call, 0, wall or calls.WALL, 0.5, status, headers, ""))
   local response, err = call:result()
   assert.is_nil(response)
   return err
@@ -116,7 +116,7 @@ describe("a claims challenge", function()
     local call = calls.prepare("close_all_connections", nil, { credential = function() end, retries = 0 })
     call:begin(0)
     call:token(0, "token")
-    local step = call:response(0, calls.WALL, 0.5, status, header, "")
+    local step = calls.respond(call, 0, calls.WALL, 0.5, status, header, "")
     return call:claims(), step
   end
 
@@ -154,7 +154,7 @@ end)
 describe("the headers of a response", function()
   local function headers_of(block)
     local call = calls.sending("user_exists", { user = "alice" })
-    call:response(0, calls.WALL, 0.5, 200, block, "")
+    calls.respond(call, 0, calls.WALL, 0.5, 200, block, "")
     return call:result().headers
   end
 

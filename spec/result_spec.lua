@@ -7,7 +7,7 @@ local JSON = "Content-Type: application/json\r\n"
 
 local function finish(operation, arguments, status, headers, body, no_throw, verdict)
   local call = calls.sending(operation, arguments, { retries = 0 })
-  assert.are.equal("done", call:response(0.25, calls.WALL, 0.5, status, headers, body, verdict))
+  assert.are.equal("done", calls.respond(call, 0.25, calls.WALL, 0.5, status, headers, body, verdict))
   return call:result(no_throw)
 end
 
@@ -400,6 +400,7 @@ describe("the answer to generate_client_token", function()
       assert.are.same({ "protocol", "malformed", false, 200, body },
         { err.kind, err.code, err.retryable, err.response.status, err.response.body })
       assert.is_truthy(tostring(err):find("its answer is not the JSON it should be: ", 1, true))
+      assert.is_nil(err.response.token)
     end
   end)
 
@@ -446,7 +447,9 @@ describe("the answer to list_connections_in_group", function()
       '{"value":{"c1":{"connectionId":"c1"}}}', '{"value":[],"value":[]}', '{"value":[],"nextLink":5}',
       '{"value":[],"nextLink":"a","nextLink":"b"}', '{"value":[{"connectionId":"c","connectionId":"d"}]}',
       '{"value":[{"connectionId":"\255"}]}', '{"value":[]}x' }) do
-      assert.are.equal("malformed", select(2, page_of(body)).code, body)
+      local _, err = page_of(body)
+      assert.are.equal("malformed", err.code, body)
+      assert.is_nil(err.response.items or err.response.next_link)
     end
   end)
 end)

@@ -24,8 +24,7 @@ local function with_background(transport)
   function background.under_way() return #submitted end
 
   function transport.scheduler() return scheduler.of(background, transport.now) end
-  function transport.submit(...)
-    local request = { ... }
+  function transport.submit(call)
     local exchange = { cancelled = false }
     function exchange:cancel()
       self.cancelled = true
@@ -35,7 +34,7 @@ local function with_background(transport)
     end
     function exchange:result()
       if self.cancelled then return nil, "cancelled", "cancelled", "the exchange was cancelled" end
-      return transport.exchange(request[1], request[2], request[3], request[4], request[5], nil, request[6])
+      return transport.answer(call)
     end
     submitted[#submitted + 1] = exchange
     return exchange

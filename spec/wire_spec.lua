@@ -210,10 +210,10 @@ describe("an HTTP proxy", function()
     assert_signed_for(secure.origin .. request.target, request)
   end)
 
-  it("is given the whole URL of a request over plain http", function()
+  it("is asked for a tunnel over plain http, too", function()
     new_client({ proxy = proxy.origin }):close_user_connections({ user = "a b" })
-    local request = last_request()
-    assert.are.equal(server.origin .. request.target, proxy:requests()[1].target)
+    local tunnels, request = proxy:requests(), last_request()
+    assert.are.same({ "CONNECT", "127.0.0.1:" .. server.port }, { tunnels[1].method, tunnels[1].target })
     assert_signed_for(server.origin .. request.target, request)
   end)
 

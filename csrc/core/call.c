@@ -14,7 +14,7 @@
 #include <string.h>
 
 const struct wps_limits wps_default_limits = {
-    .url_bytes = 12 * 1024, /* documented for Azure SignalR, with 16 KiB of headers */
+    .url_bytes = 12288, /* documented for Azure SignalR, with 16384 bytes of headers */
     .timeout = 60,
     .attempt_timeout = 15,
     /* the vendor's .NET client: 3 retries after 0.8, 1.6 and 3.2 s, 20 % more or less, of these statuses */
@@ -87,6 +87,7 @@ static enum wps_step send_attempt(struct wps_call *call, double now)
         return done(call, now);
     if (left <= 0)
         return deadline_passed(call, now);
+    call->patience = left;
     call->seconds = left < call->limits.attempt_timeout ? left : call->limits.attempt_timeout;
     return call->step = WPS_SEND;
 }
@@ -208,6 +209,9 @@ enum wps_step wps_call_response(struct wps_call *call, double now, double wall, 
     bool is_error = verdict == WPS_VERDICT_DEFAULT ? is_failure(call->request.operation, status, headers)
                                                    : verdict != WPS_VERDICT_SUCCESS;
 
+    if (headers.length && memchr(headers.data, '\0', headers.length)) /* whichever transport let it pass */
+        return wps_call_failure(call, now, random, WPS_PROTOCOL, "malformed", "a header of the response has a NUL byte",
+                                false);
     memset(&call->error, 0, sizeof call->error);
     call->retryable = false;
     if (!is_error)
@@ -217,6 +221,11 @@ enum wps_step wps_call_response(struct wps_call *call, double now, double wall, 
     if (!call->challenged && wps_claims_challenge(status, headers, &call->claims)) {
         call->challenged = true;
         return next_attempt(call, now);
+    }
+    if (call->claims.failed) {
+        memset(&call->error, 0, sizeof call->error);
+        wps_buffer_check(&call->claims, &call->error, "claims");
+        return done(call, now);
     }
     call->retryable = verdict == WPS_VERDICT_RETRY || status_is_retryable(&call->limits.retry, status);
     return retry_or_give_up(call, now, random);
@@ -234,6 +243,7 @@ static const struct {
     { "proxy", true },
     { "tls", true },
     { "certificate", false }, /* what is not trusted now will not be in a second */
+    { "descriptors", true },
     { "closed", true },
     { "busy", true },
     { "failed", true },
@@ -251,22 +261,27 @@ static bool failure_is_retryable(enum wps_kind kind, const char *code)
 }
 
 enum wps_step wps_call_failure(struct wps_call *call, double now, double random, enum wps_kind kind, const char *code,
-                               const char *message)
+                               const char *message, bool stale)
 {
     memset(&call->error, 0, sizeof call->error);
     wps_fail(&call->error, kind, NULL, code, "%s", message);
     wps_response_free(&call->response);
     call->retry_after = -1;
     call->retryable = failure_is_retryable(kind, code);
+    call->fresh = true;
     if (kind == WPS_TIMEOUT && time_left(call, now) <= 0)
         return deadline_passed(call, now);
+    if (stale && call->retryable && call->retried < call->limits.retry.retries) {
+        call->retried++;
+        return next_attempt(call, now);
+    }
     return retry_or_give_up(call, now, random);
 }
 
 enum wps_step wps_call_disown(struct wps_call *call, double now)
 {
     return wps_call_failure(call, now, 0, WPS_TRANSPORT, "forked",
-                            "the call was started before fork() and belongs to the parent process");
+                            "the call was started before fork() and belongs to the parent process", false);
 }
 
 enum wps_step wps_call_resume(struct wps_call *call, double now)

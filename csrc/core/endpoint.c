@@ -196,16 +196,38 @@ size_t wps_origin_length(struct wps_slice url)
     return at < url.length ? at : 0;
 }
 
+/* Takes a number from 0 to 255 off the text; negative: there is none. Like inet_pton(), it knows no leading zeros. */
+static int take_octet(struct wps_slice *text)
+{
+    int value = 0;
+    size_t digits = 0;
+
+    for (; digits < text->length && digits < 3 && is_digit(text->data[digits]); digits++)
+        value = value * 10 + (text->data[digits] - '0');
+    if (!digits || value > 255 || (digits > 1 && text->data[0] == '0'))
+        return -1;
+    text->data += digits;
+    text->length -= digits;
+    return value;
+}
+
+/* What is no address is a name, which a name server may lead anywhere: 127.evil.example, but 127.0.0.256 as well. */
+static bool is_loopback_address(struct wps_slice text)
+{
+    bool loopback = take_octet(&text) == 127;
+
+    for (int i = 0; loopback && i < 3; i++) {
+        loopback = text.length && text.data[0] == '.';
+        text.data += loopback;
+        text.length -= loopback;
+        loopback = loopback && take_octet(&text) >= 0;
+    }
+    return loopback && !text.length;
+}
+
 static bool host_is_loopback(struct wps_slice host)
 {
-    if (wps_slice_is(host, "localhost") || wps_slice_is(host, "[::1]"))
-        return true;
-    if (host.length < 7 || memcmp(host.data, "127.", 4) != 0)
-        return false;
-    for (size_t i = 0; i < host.length; i++) /* 127.evil.example is a name, not an address */
-        if (!is_digit(host.data[i]) && host.data[i] != '.')
-            return false;
-    return true;
+    return wps_slice_is(host, "localhost") || wps_slice_is(host, "[::1]") || is_loopback_address(host);
 }
 
 static bool host_is_valid(struct wps_slice host)
@@ -241,7 +263,31 @@ static bool split_authority(struct wps_slice authority, struct wps_slice *host, 
     return true;
 }
 
+bool wps_proxy_is_loopback(struct wps_slice url)
+{
+    struct wps_slice rest = url, host;
+    int port = 0;
+
+    for (size_t i = 0; i + 2 < url.length && rest.data == url.data; i++)
+        if (memcmp(url.data + i, "://", 3) == 0) {
+            rest.data += i + 3;
+            rest.length -= i + 3;
+        }
+    for (size_t i = 0; i < rest.length; i++)
+        if (strchr("/?#", rest.data[i])) /* a NUL as well */
+            rest.length = i;
+    for (size_t i = rest.length; i > 0; i--)
+        if (rest.data[i - 1] == '@') { /* after a user's name and password */
+            rest.data += i;
+            rest.length -= i;
+            break;
+        }
+    return split_authority(rest, &host, &port) && host_is_loopback(host);
+}
+
 /* ------------------------------------------------------------------ dot segments */
+
+enum { MOST_DECODINGS = 2 };
 
 /* The first byte of the text after decoding it `times` times, and how many bytes of the text it takes; 0: none left. */
 static size_t decode_byte(struct wps_slice text, int times, int *byte)
@@ -303,13 +349,30 @@ static bool has_dots_decoded(struct wps_slice path, int times)
 
 bool wps_path_has_dots(struct wps_slice path)
 {
-    enum { MOST_DECODINGS = 2 };
-
     if (!path.length || !(memchr(path.data, '.', path.length) || memchr(path.data, '%', path.length)))
         return false;
     for (int times = 0; times <= MOST_DECODINGS; times++)
         if (has_dots_decoded(path, times))
             return true;
+    return false;
+}
+
+bool wps_segment_is_hollow(struct wps_slice segment)
+{
+    for (int times = 0; times <= MOST_DECODINGS; times++) {
+        struct wps_slice rest = segment;
+        size_t length;
+        bool hollow = true;
+        int byte;
+
+        while (hollow && (length = decode_byte(rest, times, &byte))) {
+            hollow = ends_segment(byte) || byte < ' ';
+            rest.data += length;
+            rest.length -= length;
+        }
+        if (hollow)
+            return true;
+    }
     return false;
 }
 

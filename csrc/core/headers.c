@@ -68,10 +68,26 @@ bool wps_slice_is_token(struct wps_slice slice)
     return slice.length > 0;
 }
 
+/* Eight bytes at a time, for all headers of all requests and responses pass through here: is none of them below 0x20 or
+ * 0x7f? A tab counts as one that is. */
+static bool is_harmless(const char *eight)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones * 0x80;
+    uint64_t bytes, deletes;
+
+    memcpy(&bytes, eight, sizeof bytes);
+    deletes = bytes ^ ones * 0x7f;
+    return !((((bytes - ones * 0x20) & ~bytes) | ((deletes - ones) & ~deletes)) & tops);
+}
+
 /* The byte that no value may have, or NULL. */
 static const char *find_forbidden(struct wps_slice value)
 {
-    for (size_t i = 0; i < value.length; i++) {
+    size_t i = 0;
+
+    while (i + sizeof(uint64_t) <= value.length && is_harmless(value.data + i))
+        i += sizeof(uint64_t);
+    for (; i < value.length; i++) {
         unsigned char byte = (unsigned char)value.data[i];
         if ((byte < 0x20 && byte != '\t') || byte == 0x7f)
             return value.data + i;

@@ -189,6 +189,13 @@ static void complete(struct wps_http1 *http)
     http->state = WPS_HTTP1_COMPLETE;
 }
 
+/* Whatever framing and lifetime the proxy announces, the stream goes on (RFC 9110, 9.3.6), unless more came with it. */
+static void open_tunnel(struct wps_http1 *http)
+{
+    complete(http);
+    http->keep_alive = true;
+}
+
 /* Another response follows an interim one, on the same count of header bytes. */
 static void skip_interim(struct wps_http1 *http)
 {
@@ -204,12 +211,15 @@ static void skip_interim(struct wps_http1 *http)
 
 static void begin_body(struct wps_http1 *http)
 {
+    bool tunnel = http->answers_connect && http->status >= 200 && http->status <= 299;
     bool bodiless = http->answers_head || http->status == 204 || http->status == 304;
 
     /* A server that announces a body of a 204 may send one, and it would be taken for the next response. */
     if (http->status == 204 && (http->chunked || http->left > 0))
         http->says_close = true;
-    if (http->chunked && http->has_length)
+    if (tunnel)
+        open_tunnel(http);
+    else if (http->chunked && http->has_length)
         fail_malformed(http, "the response has both Content-Length and Transfer-Encoding");
     else if (http->chunked && http->minor_version == 0)
         fail_malformed(http, "the response is chunked, which HTTP/1.0 does not know");
@@ -406,7 +416,7 @@ void wps_http1_recycle(struct wps_http1 *http)
     wps_buffer_recycle(&http->body);
     http->status = 0;
     http->reason = http->headers = wps_slice_of(NULL);
-    http->keep_alive = http->received = http->answers_head = false;
+    http->keep_alive = http->received = http->answers_head = http->answers_connect = false;
     http->error.kind = WPS_OK;
     http->state = WPS_HTTP1_IDLE;
     http->line = http->fields = http->header_bytes = http->reason_at = http->reason_length = 0;
@@ -426,6 +436,7 @@ enum wps_kind wps_http1_request(struct wps_http1 *http, const struct wps_http1_r
     http->head.maximum = http->limits.header_bytes;
     http->body.maximum = http->limits.body_bytes;
     http->answers_head = wps_slice_is(request->method, "HEAD");
+    http->answers_connect = wps_slice_is(request->method, "CONNECT");
     http->state = WPS_HTTP1_STATUS_LINE;
     return WPS_OK;
 }

@@ -23,7 +23,7 @@
 
 struct wps_http1_request {
     struct wps_slice method;
-    struct wps_slice target;  /* "/path?query", sent byte for byte */
+    struct wps_slice target;  /* "/path?query", sent byte for byte; "host:port" for CONNECT */
     struct wps_slice host;    /* "host" or "host:port" */
     struct wps_slice headers; /* "Name: value\r\n" lines; Host and the framing are added here and may not be in it */
     struct wps_slice body;    /* absent: none, which POST and PUT announce as a length of 0 */
@@ -70,6 +70,7 @@ struct wps_http1 {
     enum wps_http1_state state;
     struct wps_http1_limits limits;
     bool answers_head;
+    bool answers_connect; /* a 2xx opens a tunnel, and nothing of it belongs to the response */
     struct wps_buffer head; /* status line, header lines, and the line that is being read */
     size_t line;            /* where in `head` that line begins */
     size_t fields;          /* where in `head` the header lines begin */

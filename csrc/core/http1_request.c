@@ -39,7 +39,8 @@ static enum wps_kind check_request(const struct wps_http1_request *request, stru
 
     if (!wps_slice_is_token(request->method))
         return wps_fail(error, WPS_ARGUMENT, "method", "invalid", "the method must be a word such as POST");
-    if (!is_visible(request->target) || request->target.data[0] != '/')
+    if (!is_visible(request->target)
+        || (request->target.data[0] != '/' && !wps_slice_is(request->method, "CONNECT")))
         return wps_fail(error, WPS_ARGUMENT, "target", "invalid",
                         "the target must begin with / and be escaped: no blanks, control bytes or bytes above 0x7e");
     if (!is_visible(request->host))

@@ -71,9 +71,10 @@ struct wps_json_reader {
     size_t at;            /* where the next event begins, or where the problem is */
     bool any_bytes;       /* set it after wps_json_begin(): strings may have bytes that are not UTF-8 */
 
+    enum wps_json_event event; /* the last one */
+
     struct wps_slice text;
     struct wps_json_limits limits;
-    enum wps_json_event event;
     enum wps_json_state state;
     size_t values, depth;
     unsigned char objects[(WPS_JSON_MAX_DEPTH + 7) / 8]; /* a bit for each depth: an object, not an array */

@@ -16,6 +16,19 @@ static const char token_header[] = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.";
 
 /* ------------------------------------------------------------------ signer */
 
+/* Memory, a library without HMAC, or one that is set to refuse keys that are short. */
+static void fail_to_key(bool out_of_memory, struct wps_error *error)
+{
+    unsigned long code = ERR_peek_last_error();
+    const char *reason = ERR_reason_error_string(code);
+
+    if (out_of_memory || !code || ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE)
+        wps_fail(error, WPS_NO_MEMORY, NULL, "memory", "not enough memory");
+    else
+        wps_fail(error, WPS_ARGUMENT, "key", "invalid", "OpenSSL, as it is configured, cannot sign with the key (%s)",
+                 reason ? reason : "no reason given");
+}
+
 enum wps_kind wps_signer_set(struct wps_signer *signer, struct wps_slice key, struct wps_error *error)
 {
     char digest[] = "SHA256";
@@ -25,18 +38,19 @@ enum wps_kind wps_signer_set(struct wps_signer *signer, struct wps_slice key, st
 
     if (!key.length)
         return wps_fail(error, WPS_ARGUMENT, "key", "empty", "key is empty; expected the AccessKey of the service");
-    ERR_set_mark();
+    ERR_set_mark(); /* the queue of errors is the program's */
     algorithm = EVP_MAC_fetch(NULL, "HMAC", NULL);
     if (algorithm)
         mac = EVP_MAC_CTX_new(algorithm);
-    EVP_MAC_free(algorithm);
-    if (mac && !EVP_MAC_init(mac, (const unsigned char *)key.data, key.length, parameters)) {
+    if (!mac || !EVP_MAC_init(mac, (const unsigned char *)key.data, key.length, parameters)) {
+        fail_to_key(algorithm && !mac, error);
         EVP_MAC_CTX_free(mac);
         mac = NULL;
     }
+    EVP_MAC_free(algorithm);
     ERR_pop_to_mark();
     if (!mac)
-        return wps_fail(error, WPS_NO_MEMORY, NULL, "memory", "not enough memory");
+        return error->kind;
     wps_signer_free(signer);
     signer->mac = mac;
     return WPS_OK;

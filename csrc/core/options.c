@@ -11,6 +11,12 @@
 #define RETRY WPS_FOR_RETRY
 #define ACCESS WPS_FOR_ACCESS
 #define EACH WPS_FOR_EACH
+#define EVENTS WPS_FOR_EVENTS
+#define CONNECT WPS_FOR_CONNECT
+#define MESSAGE WPS_FOR_MESSAGE
+#define MQTT WPS_FOR_MQTT
+#define REJECTION WPS_FOR_REJECTION
+#define PROPERTY WPS_FOR_PROPERTY
 #define SECRET WPS_FOR_SECRET
 #define CERTIFICATE WPS_FOR_CERTIFICATE
 #define WORKLOAD WPS_FOR_WORKLOAD
@@ -29,7 +35,7 @@ const struct wps_option wps_options[] = {
       .type = "webpubsub.Credential|fun(request: webpubsub.CredentialRequest): string, number",
       .doc = "one of `webpubsub.credential`, or a function that returns an Entra ID token and when it expires, in "
              "seconds since the epoch; with endpoint" },
-    { .name = "hub", .where = CLIENT, .types = WPS_OPTION_STRING, .doc = "the hub's name" },
+    { .name = "hub", .where = CLIENT | EVENTS, .types = WPS_OPTION_STRING, .doc = "the hub's name" },
     { .name = "reverse_proxy", .where = CLIENT, .types = WPS_OPTION_STRING,
       .doc = "send there; requests are still signed for the endpoint" },
     { .name = "allow_http", .where = CLIENT, .types = WPS_OPTION_BOOLEAN, .initial = "false",
@@ -86,8 +92,6 @@ const struct wps_option wps_options[] = {
       .doc = "of the key's file" },
     { .name = "proxy", .where = CLIENT, .types = WPS_OPTION_FILLED | WPS_OPTION_FALSE, .type = "string|false",
       .initial = "the environment's", .doc = "`http://[user:password@]host:port`; false: none" },
-    { .name = "http2", .where = CLIENT, .types = WPS_OPTION_BOOLEAN, .initial = "true", .world = WPS_OUTSIDE_NGINX,
-      .doc = "use HTTP/2 where the server offers it" },
     { .name = "transport", .where = CLIENT, .types = WPS_OPTION_FUNCTION,
       .type = "fun(request: webpubsub.TransportRequest): webpubsub.TransportResponse?, string?",
       .doc = "sends in the library's place; returns the response, or nil and why there is none" },
@@ -102,6 +106,11 @@ const struct wps_option wps_options[] = {
       .unit = "bytes", .initial = "65536", .doc = "of all headers of a response" },
     { .name = "max_connections", .where = CLIENT, .types = WPS_OPTION_WHOLE, .minimum = 1, .maximum = 10000,
       .initial = "100", .world = WPS_OUTSIDE_NGINX, .doc = "to the service; more tasks wait for their turn" },
+    { .name = "idle_timeout", .where = CLIENT, .types = WPS_OPTION_NUMBER, .minimum = 0.001, .maximum = DAY,
+      .unit = "s", .initial = "60", .world = WPS_OUTSIDE_NGINX, .doc = "for which an unused connection is kept" },
+    { .name = "max_connection_age", .where = CLIENT, .types = WPS_OPTION_NUMBER, .minimum = 0.001, .maximum = DAY,
+      .unit = "s", .initial = "300", .world = WPS_OUTSIDE_NGINX,
+      .doc = "after which a connection is not used again, so that a name's new address is followed" },
     { .name = "pool_size", .where = CLIENT, .types = WPS_OPTION_WHOLE, .minimum = 1, .maximum = 10000,
       .initial = "100", .world = WPS_INSIDE_NGINX, .doc = "connections of a worker" },
     { .name = "backlog", .where = CLIENT, .types = WPS_OPTION_WHOLE, .minimum = 0, .maximum = 100000,
@@ -129,6 +138,65 @@ const struct wps_option wps_options[] = {
       .doc = "begin no more calls after a failure" },
     { .name = "context", .where = ACCESS | EACH, .types = WPS_OPTION_TABLE, .type = "webpubsub.Context",
       .doc = "of the call, or of each of them" },
+
+    /* ---- events.new */
+    { .name = "origins", .where = EVENTS, .types = WPS_OPTION_STRING | WPS_OPTION_TABLE, .type = "string[]|\"*\"",
+      .doc = "hosts that may send events, such as `name.webpubsub.azure.com`; \"*\": all" },
+    { .name = "keys", .where = EVENTS, .types = WPS_OPTION_TABLE, .type = "string[]",
+      .doc = "access keys of the service, 1 to 8: several while one is rotated" },
+    { .name = "client", .where = EVENTS, .types = WPS_OPTION_ANY, .type = "webpubsub.Client",
+      .doc = "whose key counts too, whichever it is when an event arrives" },
+    { .name = "authorize", .where = EVENTS, .types = WPS_OPTION_FUNCTION,
+      .type = "fun(request: webpubsub.events.Request): any",
+      .doc = "in the place of keys and client: returns a true value where the request is the service's; may wait" },
+    { .name = "connect", .where = EVENTS, .types = WPS_OPTION_FUNCTION,
+      .type = "fun(event: webpubsub.events.ConnectEvent): webpubsub.events.ConnectResult",
+      .doc = "may this client connect? It waits for the answer; without a handler it may" },
+    { .name = "user_event", .where = EVENTS, .types = WPS_OPTION_FUNCTION | WPS_OPTION_TABLE,
+      .type = "webpubsub.events.UserHandler|table<string, webpubsub.events.UserHandler>",
+      .doc = "for all events that clients send, or by their names, with \"*\" for all others" },
+    { .name = "connected", .where = EVENTS, .types = WPS_OPTION_FUNCTION,
+      .type = "fun(event: webpubsub.events.ConnectedEvent): webpubsub.events.Rejection?",
+      .doc = "the handshake is done" },
+    { .name = "disconnected", .where = EVENTS, .types = WPS_OPTION_FUNCTION,
+      .type = "fun(event: webpubsub.events.DisconnectedEvent): webpubsub.events.Rejection?",
+      .doc = "the connection is gone" },
+    { .name = "joined", .where = EVENTS, .types = WPS_OPTION_FUNCTION,
+      .type = "fun(event: webpubsub.events.GroupEvent): webpubsub.events.Rejection?",
+      .doc = "the connection is in a group" },
+    { .name = "left", .where = EVENTS, .types = WPS_OPTION_FUNCTION,
+      .type = "fun(event: webpubsub.events.GroupEvent): webpubsub.events.Rejection?", .doc = "it is no longer" },
+    { .name = "unknown", .where = EVENTS, .types = WPS_OPTION_FUNCTION,
+      .type = "fun(event: webpubsub.events.UnknownEvent): webpubsub.events.Rejection?",
+      .doc = "for types that are newer than this library; without a handler they are answered 200" },
+    { .name = "logger", .where = EVENTS, .types = WPS_OPTION_FUNCTION, .type = "fun(line: string)",
+      .initial = "NGINX's error log", .doc = "is told, in one line, what a handler raised or answered wrong; what it "
+      "raises itself is dropped" },
+    { .name = "max_body_bytes", .where = EVENTS, .types = WPS_OPTION_WHOLE, .minimum = 1, .maximum = 67108864,
+      .unit = "bytes", .initial = "1048576", .doc = "of a request; more is answered 413" },
+
+    /* ---- what handlers of events answer */
+    { .name = "user", .where = CONNECT, .types = WPS_OPTION_FILLED, .doc = "the connection's user from now on" },
+    { .name = "roles", .where = CONNECT, .types = WPS_OPTION_TABLE, .type = "string[]",
+      .doc = "such as `webpubsub.sendToGroup.chat`" },
+    { .name = "groups", .where = CONNECT, .types = WPS_OPTION_TABLE, .type = "string[]", .doc = "that it joins" },
+    { .name = "subprotocol", .where = CONNECT, .types = WPS_OPTION_FILLED,
+      .doc = "one of those that the client offers" },
+    { .name = "mqtt", .where = CONNECT, .types = WPS_OPTION_TABLE, .type = "webpubsub.events.MqttAnswer",
+      .doc = "to an MQTT client" },
+    { .name = "content", .where = MESSAGE, .types = WPS_OPTION_STRING, .doc = "at most 1 MiB" },
+    { .name = "content_type", .where = MESSAGE, .types = WPS_OPTION_STRING, .initial = "\"text\"",
+      .doc = "\"text\", \"json\", \"binary\", or the MIME type of one of them" },
+    { .name = "json", .where = MESSAGE, .types = WPS_OPTION_ANY, .type = "any",
+      .doc = "a Lua value in the place of content, sent as application/json" },
+    { .name = "state", .where = CONNECT | MESSAGE, .types = WPS_OPTION_TABLE, .type = "table",
+      .doc = "what later events of the connection carry; at most 6,000 bytes of JSON" },
+    { .name = "user_properties", .where = MQTT | REJECTION, .types = WPS_OPTION_TABLE,
+      .type = "webpubsub.events.MqttUserProperty[]", .doc = "for the CONNACK packet" },
+    { .name = "code", .where = REJECTION, .types = WPS_OPTION_WHOLE, .minimum = 1, .maximum = 255,
+      .initial = "what fits the status", .doc = "the reason code, or the return code of MQTT 3.1.1" },
+    { .name = "name", .where = PROPERTY, .types = WPS_OPTION_STRING, .doc = "of the property" },
+    { .name = "value", .where = PROPERTY, .types = WPS_OPTION_STRING, .doc = "of the property" },
 
     /* ---- credentials */
     { .name = "tenant", .where = SECRET | CERTIFICATE | WORKLOAD | PROGRAM | DEFAULT, .types = WPS_OPTION_FILLED,

@@ -34,6 +34,10 @@ static enum wps_kind check_segment(struct wps_slice value, const char *name, str
         return wps_fail(error, WPS_ARGUMENT, name, "invalid",
                         "%s must not be or contain a dot segment (\".\" or \"..\", also between / \\ ; ? # or escaped): "
                         "what decodes the URL on the way would make another resource of it", name);
+    if (wps_segment_is_hollow(value))
+        return wps_fail(error, WPS_ARGUMENT, name, "invalid",
+                        "%s must not consist of / \\ ; ? # only: what decodes the URL on the way and merges slashes would "
+                        "leave nothing of it", name);
     if (wps_slice_has_control(value))
         return wps_fail(error, WPS_ARGUMENT, name, "invalid", "%s must not have control bytes", name);
     return WPS_OK;
@@ -69,7 +73,7 @@ static enum wps_kind check_text(const struct wps_parameter *parameter, const cha
 {
     enum wps_kind failed = WPS_OK;
 
-    if (!value.length && parameter->type != WPS_TEXT)
+    if (!value.length && (parameter->type != WPS_TEXT || parameter->place == WPS_IN_PATH))
         return wps_fail(error, WPS_ARGUMENT, name, "empty", "%s must not be empty; expected %s", name, parameter->doc);
     if (!wps_slice_is_utf8(value))
         return wps_fail(error, WPS_ARGUMENT, name, "invalid", "%s must be UTF-8", name);
@@ -84,14 +88,13 @@ static enum wps_kind check_text(const struct wps_parameter *parameter, const cha
 
 /* ------------------------------------------------------------------ where a value goes */
 
-/* Where the operation's parameter of this type stands; every operation with content has each of its companions. */
-static int index_of(const struct wps_operation *operation, enum wps_type type)
+/* The bit in `given` of the operation's parameter of this type; 0: it has none. */
+static unsigned bit_of(const struct wps_operation *operation, enum wps_type type)
 {
-    int index = 0;
-
-    while (operation->parameters[index]->type != type)
-        index++;
-    return index;
+    for (int i = 0; i < WPS_MAX_PARAMETERS && operation->parameters[i]; i++)
+        if (operation->parameters[i]->type == type)
+            return 1u << i;
+    return 0;
 }
 
 static enum wps_kind set_media_type(struct wps_request *request, struct wps_slice value, struct wps_error *error)
@@ -100,7 +103,7 @@ static enum wps_kind set_media_type(struct wps_request *request, struct wps_slic
         const char *name, *mime;
     } types[] = { { "text", "text/plain" }, { "json", "application/json" }, { "binary", "application/octet-stream" } };
 
-    if (request->given & 1u << index_of(request->operation, WPS_JSON))
+    if (request->given & bit_of(request->operation, WPS_JSON))
         return wps_fail(error, WPS_ARGUMENT, "content_type", "invalid",
                         "json is sent as application/json; give content_type with content only");
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
@@ -131,7 +134,7 @@ struct wps_buffer *wps_request_json(struct wps_request *request, int index, stru
         wps_fail(error, WPS_ARGUMENT, "json", "invalid", "content and json are both given; give one of them");
         return NULL;
     }
-    request->given |= 1u << index | 1u << index_of(request->operation, WPS_CONTENT);
+    request->given |= 1u << index | bit_of(request->operation, WPS_CONTENT);
     request->content_type = "application/json";
     request->has_body = true;
     return &request->body;

@@ -272,7 +272,7 @@ bool wps_claims_challenge(int status, struct wps_slice headers, struct wps_buffe
     wps_buffer_truncate(claims, 0);
     found = status == 401 && wps_slice_is(wps_challenge(headers, "error"), "insufficient_claims")
             && wps_base64_decode(claims, wps_challenge(headers, "claims")) && claims->length;
-    if (!found)
+    if (!found && claims->failed != WPS_NO_MEMORY)
         wps_buffer_truncate(claims, 0); /* what was decoded before it went wrong */
     return found;
 }

@@ -25,10 +25,14 @@ struct wps_endpoint {
 enum wps_kind wps_base_parse(struct wps_base *base, struct wps_slice text, int port, const char *what,
                              struct wps_error *error);
 void wps_base_free(struct wps_base *base);
+/* Is the host of scheme://[user:password@]host[:port] this machine by its very name? */
+bool wps_proxy_is_loopback(struct wps_slice url);
 /* Length of "https://host[:port]" in an absolute URL; 0 where it has no path after that. */
 size_t wps_origin_length(struct wps_slice url);
 /* Has it a dot segment ("." or ".."), as it is or decoded once or twice, which something on the way could fold away? */
 bool wps_path_has_dots(struct wps_slice path);
+/* Is nothing left of it, as it is or decoded, once slashes are merged? Then a path ends before it. */
+bool wps_segment_is_hollow(struct wps_slice segment);
 
 struct wps_connection_string {
     struct wps_slice endpoint; /* these point into the text that was parsed */
@@ -52,12 +56,12 @@ enum wps_kind wps_hub_check(struct wps_slice hub, struct wps_error *error);
 enum wps_type {
     WPS_ID,      /* names a user or connection: not empty; in a path without dot segments and control bytes */
     WPS_GROUP,   /* 1-1024 characters, not all white space; in a path an id's rules apply as well */
-    WPS_TEXT,    /* any UTF-8 */
-    WPS_INTEGER, /* within minimum..maximum */
+    WPS_TEXT,    /* any UTF-8; in a path an id's rules apply */
+    WPS_INTEGER, /* within minimum..maximum; in a query */
     WPS_CHOICE,  /* one of `choices` */
-    WPS_LIST,    /* texts, none of them empty */
-    WPS_GROUPS,  /* names of groups */
-    WPS_CONTENT, /* the message itself, bytes */
+    WPS_LIST,    /* texts, none of them empty; not in a path */
+    WPS_GROUPS,  /* names of groups; not in a path */
+    WPS_CONTENT, /* the message itself, bytes; with WPS_JSON and WPS_MEDIA after it, and no other member in the body */
     WPS_JSON,    /* the message as a value that the bindings encode: wps_request_json() */
     WPS_MEDIA    /* the content's type: a short name of ours, or the MIME type itself */
 };
@@ -65,8 +69,8 @@ enum wps_type {
 enum wps_place { WPS_IN_PATH, WPS_IN_QUERY, WPS_IN_BODY };
 
 struct wps_parameter {
-    const char *name; /* what a Lua program writes */
-    const char *wire; /* what the service reads; in a path the name in braces */
+    const char *name; /* what a Lua program writes; stands in braces in a path */
+    const char *wire; /* what the service reads in a query or a body; "" for what is the body */
     enum wps_type type;
     enum wps_place place;
     bool required;
@@ -84,6 +88,7 @@ enum wps_result {
 
 enum { WPS_MAX_PARAMETERS = 8 };
 
+/* spec/operations_table_spec.lua refuses a row that the rest of the core does not carry out. */
 struct wps_operation {
     const char *name;
     const char *method;
@@ -193,7 +198,8 @@ struct wps_slice wps_fallback_code(int status, struct wps_slice headers, char *r
 void wps_body_complaint(struct wps_slice headers, const char *problem, char *text, size_t size);
 /* A parameter of the WWW-Authenticate header, such as "error"; absent where it has none. */
 struct wps_slice wps_challenge(struct wps_slice headers, const char *parameter);
-/* 401 with error="insufficient_claims": the decoded claims the next token must carry. False: no such challenge. */
+/* 401 with error="insufficient_claims": the decoded claims the next token must carry. False: no such challenge, or no
+ * memory for it, as `claims` then says. */
 bool wps_claims_challenge(int status, struct wps_slice headers, struct wps_buffer *claims);
 void wps_response_free(struct wps_response *response);
 
@@ -219,7 +225,8 @@ extern const struct wps_limits wps_default_limits;
 
 enum wps_step {
     WPS_TOKEN, /* get a token, then wps_call_token() */
-    WPS_SEND,  /* exchange `request` within `seconds`, then wps_call_response() or wps_call_failure() */
+    WPS_SEND,  /* exchange `request`: `seconds` for the attempt, of the `patience` left, on a new connection where
+                  `fresh`; then wps_call_response() or wps_call_failure() */
     WPS_WAIT,  /* let `seconds` pass, then wps_call_resume() */
     WPS_DONE   /* `response` holds the answer, or `error` says why there is none */
 };
@@ -236,11 +243,13 @@ struct wps_call {
     struct wps_error error;       /* why the call or its last attempt failed */
     enum wps_step step;
     double seconds;    /* of WPS_SEND and WPS_WAIT */
+    double patience;   /* of WPS_SEND: what is left of the call's time; waiting for a connection counts towards it only */
+    bool fresh;        /* of WPS_SEND: an attempt came to nothing on the way, and kept connections may be why */
     double retry_after; /* what the last response asked for; negative: nothing */
     double started, ended;
     double wake;        /* when WPS_WAIT is over */
     int attempt;        /* counts from 1 */
-    int retried;        /* attempts that followed a wait; the answer to a challenge is none */
+    int retried;        /* attempts of `limits.retry.retries`; the answer to a challenge is none */
     bool retryable;     /* trying the same again later might help */
     bool challenged;    /* a claims challenge was answered already */
     struct wps_buffer claims; /* JSON the next token must carry */
@@ -260,9 +269,10 @@ enum wps_step wps_call_sign(struct wps_call *call, double now, double wall, stru
 /* call->response has been filled in. */
 enum wps_step wps_call_response(struct wps_call *call, double now, double wall, double random,
                                 enum wps_verdict verdict);
-/* No response: kind is WPS_TRANSPORT, WPS_TIMEOUT, WPS_PROTOCOL, WPS_CREDENTIAL or WPS_CANCELLED. */
+/* No response: kind is WPS_TRANSPORT, WPS_TIMEOUT, WPS_PROTOCOL, WPS_CREDENTIAL or WPS_CANCELLED. Where a kept connection
+ * turned out dead (`stale`), the next attempt follows at once: the server is not to blame, and waiting helps nobody. */
 enum wps_step wps_call_failure(struct wps_call *call, double now, double random, enum wps_kind kind, const char *code,
-                               const char *message);
+                               const char *message, bool stale);
 enum wps_step wps_call_resume(struct wps_call *call, double now);
 /* In a child process: ends a call that its parent prepared, and will send. */
 enum wps_step wps_call_disown(struct wps_call *call, double now);

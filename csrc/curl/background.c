@@ -8,7 +8,10 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { MAX_PENDING = 100000 }; /* jobs; each takes some kilobytes */
+enum {
+    MAX_PENDING = 100000, /* jobs; each takes some kilobytes */
+    MAX_SPARE = 64,       /* used ones that are kept with their memory */
+};
 
 /* ------------------------------------------------------------------ descriptors */
 
@@ -16,6 +19,8 @@ static enum wps_kind open_event(int *descriptor, struct wps_error *error)
 {
     if (*descriptor < 0)
         *descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (*descriptor < 0 && (errno == EMFILE || errno == ENFILE))
+        return wps_fail(error, WPS_TRANSPORT, NULL, "descriptors", "%s", WPS_DESCRIPTORS_EXHAUSTED);
     if (*descriptor < 0)
         return wps_fail(error, WPS_TRANSPORT, NULL, "failed", "the background engine has no descriptor: %s",
                         strerror(errno));
@@ -40,34 +45,54 @@ static enum wps_kind open_events(struct wps_background *background, struct wps_e
     return error->kind;
 }
 
-/* ------------------------------------------------------------------ pending jobs */
+/* ------------------------------------------------------------------ jobs */
 
-static void add_pending(struct wps_background *background, struct wps_job *job)
+static void enlist(struct wps_background *background, struct wps_job *job)
 {
     job->background = background;
     job->newer = NULL;
     job->older = background->newest;
     *(background->newest ? &background->newest->newer : &background->oldest) = job;
     background->newest = job;
+    job->pending = true;
     background->pending++;
 }
 
-static void remove_pending(struct wps_job *job)
+static void end_pending(struct wps_background *background, struct wps_job *job)
 {
-    struct wps_background *background = job->background;
+    background->pending -= job->pending;
+    job->pending = false;
+}
 
+static void delist(struct wps_background *background, struct wps_job *job)
+{
+    end_pending(background, job);
     *(job->older ? &job->older->newer : &background->oldest) = job->newer;
     *(job->newer ? &job->newer->older : &background->newest) = job->older;
-    background->pending--;
     job->background = NULL;
+}
+
+static void append_finished(struct wps_background *background, struct wps_job *job)
+{
+    job->listed = true;
+    job->next = NULL;
+    job->previous = background->last_finished;
+    *(background->last_finished ? &background->last_finished->next : &background->first_finished) = job;
+    background->last_finished = job;
+}
+
+static void remove_finished(struct wps_background *background, struct wps_job *job)
+{
+    *(job->previous ? &job->previous->next : &background->first_finished) = job->next;
+    *(job->next ? &job->next->previous : &background->last_finished) = job->previous;
+    job->listed = false;
 }
 
 /* Finishes it without the thread. */
 static void finish_here(struct wps_background *background, struct wps_job *job)
 {
-    wps_exchange_end(&job->exchange);
     __atomic_fetch_or(&job->state, WPS_JOB_DONE, __ATOMIC_SEQ_CST);
-    wps_jobs_append(&background->finished, job);
+    append_finished(background, job);
     wps_background_announce(background);
 }
 
@@ -79,13 +104,13 @@ static bool is_done(const struct wps_job *job)
 /* ------------------------------------------------------------------ fork */
 
 /* What was the thread's may be in any state: it is forgotten, down to its memory. */
-static void forget_exchange(struct wps_job *job)
+static void forget_transfer(struct wps_job *job)
 {
-    const struct wps_profile *profile = job->exchange.profile;
-    struct wps_exchange fresh = { .done = false };
+    struct wps_profile *profile = job->transfer.profile;
 
-    job->exchange = fresh;
-    wps_fail(&job->exchange.error, WPS_TRANSPORT, NULL, "forked",
+    memset(&job->transfer, 0, sizeof job->transfer);
+    job->transfer.profile = profile;
+    wps_fail(&job->transfer.exchange.error, WPS_TRANSPORT, NULL, "forked",
              "%s: the exchange was started before fork() and belongs to the parent process",
              wps_buffer_string(&profile->authority));
 }
@@ -94,27 +119,39 @@ static void forget_exchange(struct wps_job *job)
  * parent. */
 static void notice_fork(struct wps_background *background)
 {
-    static const struct wps_job_list none;
-
     if (background->forks == wps_process_forks())
         return;
     background->forks = wps_process_forks();
     close_event(&background->wake);
     close_event(&background->ready);
     background->started = background->stopping = background->asleep = background->announced = false;
+    background->relieving = false;
     background->inbox = background->outbox = NULL;
-    background->previous_alive = background->next_alive = NULL;
-    background->reactor = NULL;
-    background->lanes = NULL;
-    background->finished = none;
+    background->loop = NULL;
+    background->first_finished = background->last_finished = NULL;
     for (struct wps_job *job = background->oldest; job; job = job->newer) {
+        if (!job->pending)
+            continue;
         if (!is_done(job))
-            forget_exchange(job);
+            forget_transfer(job);
         finish_here(background, job);
     }
 }
 
 /* ------------------------------------------------------------------ what comes out */
+
+/* For the next one, with its memory. */
+static void put_aside(struct wps_background *background, struct wps_job *job)
+{
+    if (background->spare_count == MAX_SPARE) {
+        wps_job_free(job);
+        return;
+    }
+    wps_transfer_recycle(&job->transfer);
+    job->next = background->spare;
+    background->spare = job;
+    background->spare_count++;
+}
 
 /* Takes what has come out; the program does not want to see again what it has released. */
 static void collect(struct wps_background *background)
@@ -125,9 +162,9 @@ static void collect(struct wps_background *background)
         struct wps_note *next = note->next;
 
         if (__atomic_load_n(&note->job->state, __ATOMIC_SEQ_CST) & WPS_JOB_RELEASED)
-            wps_job_free(note->job);
+            put_aside(background, note->job);
         else
-            wps_jobs_append(&background->finished, note->job);
+            append_finished(background, note->job);
         note = next;
     }
 }
@@ -136,17 +173,17 @@ static void collect(struct wps_background *background)
  * came out after the first and before it could be announced again. */
 static bool any_finished(struct wps_background *background)
 {
-    if (!background->finished.first && __atomic_load_n(&background->announced, __ATOMIC_SEQ_CST)) {
+    if (!background->first_finished && __atomic_load_n(&background->announced, __ATOMIC_SEQ_CST)) {
         collect(background);
-        if (!background->finished.first) {
+        if (!background->first_finished) {
             wps_event_clear(background->ready);
             __atomic_store_n(&background->announced, false, __ATOMIC_SEQ_CST);
             collect(background);
-            if (background->finished.first)
+            if (background->first_finished)
                 wps_background_announce(background);
         }
     }
-    return background->finished.first;
+    return background->first_finished;
 }
 
 /* ------------------------------------------------------------------ life */
@@ -164,15 +201,29 @@ struct wps_background *wps_background_create(struct wps_error *error)
     return background;
 }
 
+static void free_spare(struct wps_background *background)
+{
+    while (background->spare) {
+        struct wps_job *job = background->spare;
+
+        background->spare = job->next;
+        wps_job_free(job);
+    }
+}
+
 void wps_background_close(struct wps_background *background)
 {
     bool ours;
 
     notice_fork(background);
-    ours = !background->started || wps_thread_stop(background);
+    ours = !background->started || wps_thread_stop(&background->thread);
     while (wps_background_next(background))
         continue; /* all that was handed in has come out, and belongs to its holder alone from now on */
+    while (background->oldest)
+        delist(background, background->oldest);
     if (ours) { /* else the end of the process was quicker, and may be at it still */
+        wps_loop_destroy(background->loop);
+        free_spare(background);
         close_event(&background->wake);
         close_event(&background->ready);
         free(background);
@@ -181,13 +232,40 @@ void wps_background_close(struct wps_background *background)
 
 /* ------------------------------------------------------------------ use */
 
+static void ask_to_end(struct wps_thread *thread)
+{
+    struct wps_background *background = wps_background_of(thread);
+
+    __atomic_store_n(&background->stopping, true, __ATOMIC_SEQ_CST);
+    wps_background_wake(background);
+}
+
+static void ask_for_relief(struct wps_thread *thread)
+{
+    struct wps_background *background = wps_background_of(thread);
+
+    __atomic_store_n(&background->relieving, true, __ATOMIC_SEQ_CST);
+    wps_background_wake(background);
+}
+
+static enum wps_kind start(struct wps_background *background, struct wps_error *error)
+{
+    if (!open_events(background, error) && !background->loop)
+        background->loop = wps_loop_create(background->wake, wps_background_finished, background, error);
+    background->thread.end = ask_to_end;
+    background->thread.relieve = ask_for_relief;
+    if (!error->kind && !wps_thread_start(&background->thread, wps_background_run, background, error))
+        background->started = true;
+    return error->kind;
+}
+
 static enum wps_kind hand_in(struct wps_background *background, struct wps_job *job, struct wps_error *error)
 {
     if (background->pending > MAX_PENDING)
         return wps_fail(error, WPS_TRANSPORT, NULL, "busy", "too many calls are waiting (%d)", (int)MAX_PENDING);
     if (__atomic_load_n(&background->stopping, __ATOMIC_SEQ_CST))
         return wps_fail(error, WPS_TRANSPORT, NULL, "closed", "the process is about to end");
-    if (!background->started && (open_events(background, error) || wps_thread_start(background, error)))
+    if (!background->started && start(background, error))
         return error->kind;
     wps_notes_push(&background->inbox, &job->submission);
     wps_background_wake(background);
@@ -199,10 +277,9 @@ void wps_background_submit(struct wps_background *background, struct wps_job *jo
     struct wps_error error = { .kind = WPS_OK };
 
     notice_fork(background);
-    job->submitted = wps_steady_ms();
-    add_pending(background, job);
+    enlist(background, job);
     if (hand_in(background, job, &error)) {
-        job->exchange.error = error;
+        wps_transfer_fail(&job->transfer, &error);
         finish_here(background, job);
     }
 }
@@ -214,9 +291,9 @@ struct wps_job *wps_background_next(struct wps_background *background)
     notice_fork(background);
     if (!any_finished(background))
         return NULL;
-    job = background->finished.first;
-    wps_jobs_remove(job);
-    remove_pending(job);
+    job = background->first_finished;
+    remove_finished(background, job);
+    end_pending(background, job);
     return job;
 }
 
@@ -235,7 +312,7 @@ bool wps_background_wait(struct wps_background *background, double seconds)
     if (!open_events(background, &ignored))
         ready.fd = background->ready;
     if (!any_finished(background))
-        poll(&ready, 1, seconds > 0 ? (int)wps_milliseconds(seconds) : 0);
+        poll(&ready, 1, wps_milliseconds(seconds));
     return any_finished(background);
 }
 
@@ -247,18 +324,32 @@ int wps_background_descriptor(struct wps_background *background, struct wps_erro
 
 /* ------------------------------------------------------------------ job */
 
-struct wps_job *wps_job_create(struct wps_profile *profile, const struct wps_exchange_request *request,
-                               struct wps_error *error)
+static struct wps_job *take_spare(struct wps_background *background)
 {
-    struct wps_job *job = calloc(1, sizeof *job);
+    struct wps_job *job = background ? background->spare : NULL;
+
+    if (!job)
+        return calloc(1, sizeof *job);
+    background->spare = job->next;
+    background->spare_count--;
+    job->state = 0;
+    job->background = NULL;
+    job->cancellation_taken = false;
+    return job;
+}
+
+struct wps_job *wps_job_create(struct wps_background *background, struct wps_profile *profile,
+                               struct wps_exchange_order *order, struct wps_error *error)
+{
+    struct wps_job *job = take_spare(background);
 
     if (!job) {
         wps_fail(error, WPS_NO_MEMORY, NULL, "memory", "not enough memory");
         return NULL;
     }
     job->submission.job = job->cancellation.job = job;
-    if (wps_exchange_prepare(&job->exchange, profile, request)) {
-        *error = job->exchange.error;
+    if (wps_transfer_begin(&job->transfer, profile, order, wps_now())) {
+        *error = job->transfer.exchange.error;
         wps_job_free(job);
         job = NULL;
     }
@@ -267,7 +358,7 @@ struct wps_job *wps_job_create(struct wps_profile *profile, const struct wps_exc
 
 void wps_job_free(struct wps_job *job)
 {
-    wps_exchange_free(&job->exchange);
+    wps_transfer_free(&job->transfer);
     free(job);
 }
 
@@ -281,11 +372,11 @@ struct wps_exchange *wps_job_exchange(struct wps_job *job)
     state = __atomic_load_n(&job->state, __ATOMIC_SEQ_CST);
     if (!(state & WPS_JOB_DONE))
         return NULL;
-    if (state & WPS_JOB_CANCELLED) { /* be it that it was complete before */
-        wps_fail(&cancelled, WPS_CANCELLED, NULL, "cancelled", "the exchange was cancelled");
-        job->exchange.error = cancelled;
+    if (state & WPS_JOB_CANCELLED) { /* even where it was complete before */
+        wps_fail(&cancelled, WPS_CANCELLED, NULL, "cancelled", "the call was cancelled");
+        job->transfer.exchange.error = cancelled;
     }
-    return &job->exchange;
+    return &job->transfer.exchange;
 }
 
 /* Sends the note where one is due: once, and while the thread has the job. */
@@ -309,19 +400,22 @@ void wps_job_cancel(struct wps_job *job)
 void wps_job_release(struct wps_job *job)
 {
     struct wps_background *background = job ? job->background : NULL;
+    bool pending = job && job->pending;
 
-    if (background) {
-        notice_fork(background);
-        if (is_done(job))
-            collect(background);
-        remove_pending(job);
-        if (is_done(job) && job->list) {
-            wps_jobs_remove(job);
+    if (!background) {
+        if (job)
             wps_job_free(job);
-        } else {
-            mark(background, job, WPS_JOB_RELEASED | WPS_JOB_CANCELLED);
-        }
-    } else if (job) {
-        wps_job_free(job);
+        return;
     }
+    notice_fork(background);
+    if (pending && is_done(job))
+        collect(background);
+    delist(background, job);
+    if (pending && !job->listed) {
+        mark(background, job, WPS_JOB_RELEASED | WPS_JOB_CANCELLED);
+        return;
+    }
+    if (job->listed)
+        remove_finished(background, job);
+    put_aside(background, job);
 }

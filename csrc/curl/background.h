@@ -1,14 +1,14 @@
 /* curl/background.h - the engine whose thread is one of its own: exchanges are handed in and come back finished.
  *
  *   background   the program's end of it
- *   job          an exchange on its way through the thread
+ *   job          a transfer on its way through the thread
  *
  * All functions are the program's: they are called from one thread of it at a time and never wait for the network,
  * wps_background_wait() excepted. */
 #ifndef WPS_CURL_BACKGROUND_H
 #define WPS_CURL_BACKGROUND_H
 
-#include "curl/engine.h"
+#include "curl/loop.h"
 
 struct wps_background;
 struct wps_job;
@@ -35,9 +35,10 @@ int wps_background_descriptor(struct wps_background *background, struct wps_erro
 
 /* ------------------------------------------------------------------ job */
 
-/* Copies the request; NULL and an error where it cannot be sent. */
-struct wps_job *wps_job_create(struct wps_profile *profile, const struct wps_exchange_request *request,
-                               struct wps_error *error);
+/* Begins the exchange, see wps_transfer_begin(). The background, where it is given, may have a used job to spare. NULL
+ * and an error where the request cannot be sent. */
+struct wps_job *wps_job_create(struct wps_background *background, struct wps_profile *profile,
+                               struct wps_exchange_order *order, struct wps_error *error);
 /* A finished job's exchange; NULL before. */
 struct wps_exchange *wps_job_exchange(struct wps_job *job);
 /* At whatever stage: from now on its end is WPS_CANCELLED. */

@@ -1,39 +1,9 @@
 /* curl/handover.c - how the program and its background thread hand jobs to each other and wake each other. */
 #include "curl/background_private.h"
 
+#include <stddef.h>
 #include <stdint.h>
-#include <time.h>
 #include <unistd.h>
-
-long long wps_steady_ms(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (long long)time.tv_sec * 1000 + time.tv_nsec / 1000000;
-}
-
-/* ------------------------------------------------------------------ lists */
-
-void wps_jobs_append(struct wps_job_list *list, struct wps_job *job)
-{
-    job->list = list;
-    job->next = NULL;
-    job->previous = list->last;
-    *(list->last ? &list->last->next : &list->first) = job;
-    list->last = job;
-    list->length++;
-}
-
-void wps_jobs_remove(struct wps_job *job)
-{
-    struct wps_job_list *list = job->list;
-
-    *(job->previous ? &job->previous->next : &list->first) = job->next;
-    *(job->next ? &job->next->previous : &list->last) = job->previous;
-    list->length--;
-    job->list = NULL;
-}
 
 /* ------------------------------------------------------------------ notes and events */
 
@@ -75,6 +45,12 @@ void wps_event_clear(int descriptor)
     ssize_t length = read(descriptor, &count, sizeof count);
 
     (void)length;
+}
+
+/* `thread` is a member of it. */
+struct wps_background *wps_background_of(struct wps_thread *thread)
+{
+    return (struct wps_background *)(void *)((char *)thread - offsetof(struct wps_background, thread));
 }
 
 void wps_background_announce(struct wps_background *background)

@@ -1,14 +1,16 @@
-/* curl/profile.c - the settings towards one origin: checked, kept, and applied to libcurl's easy handles. */
-#include "curl/engine_private.h"
+/* curl/profile.c - the settings towards one origin: checked, kept, and found again. */
+#include "curl/profile.h"
 
-#include <ctype.h>
-#include <dirent.h>
+#include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "curl/library.h"
+#include "curl/trust.h"
 
 /* ------------------------------------------------------------------ checks */
 
@@ -32,17 +34,20 @@ static CURLUcode check_bare(CURLU *url)
     for (size_t i = 0; !code && i < sizeof unwanted / sizeof unwanted[0]; i++) {
         curl_free(part);
         part = NULL;
-        if (!curl_url_get(url, unwanted[i], &part, 0))
+        code = curl_url_get(url, unwanted[i], &part, 0);
+        if (part)
             code = CURLUE_MALFORMED_INPUT;
+        else if (code != CURLUE_OUT_OF_MEMORY)
+            code = CURLUE_OK; /* it is not there */
     }
     curl_free(part);
     return code;
 }
 
-static enum wps_kind profile_origin(struct wps_profile *profile, const char *text, struct wps_error *error)
+static enum wps_kind read_origin(struct wps_profile *profile, const char *text, struct wps_error *error)
 {
-    char *scheme = NULL, *host = NULL, *port = NULL;
-    CURLU *url = profile->url = curl_url();
+    char *scheme = NULL, *host = NULL, *port = NULL, *written_port = NULL;
+    CURLU *url = curl_url();
     CURLUcode code = url ? curl_url_set(url, CURLUPART_URL, text, 0) : CURLUE_OUT_OF_MEMORY;
 
     if (!code)
@@ -52,92 +57,56 @@ static enum wps_kind profile_origin(struct wps_profile *profile, const char *tex
     if (!code)
         code = curl_url_get(url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT);
     if (!code)
+        code = curl_url_get(url, CURLUPART_PORT, &written_port, CURLU_NO_DEFAULT_PORT);
+    if (code == CURLUE_NO_PORT)
+        code = CURLUE_OK;
+    if (!code)
         code = check_bare(url);
     if (!code && strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)
         code = CURLUE_UNSUPPORTED_SCHEME;
     if (code) {
         url_failure(code, "origin", "https://host[:port] or http://host[:port], without path, query or user", error);
     } else {
+        profile->secure = strcmp(scheme, "https") == 0;
+        profile->port = atoi(port);
+        wps_buffer_text(&profile->host, host);
         wps_buffer_text(&profile->authority, host);
         wps_buffer_text(&profile->authority, ":");
         wps_buffer_text(&profile->authority, port);
+        if (written_port) {
+            wps_buffer_text(&profile->host, ":");
+            wps_buffer_text(&profile->host, written_port);
+        }
         wps_buffer_text(&profile->origin, scheme);
         wps_buffer_text(&profile->origin, "://");
         wps_buffer_text(&profile->origin, wps_buffer_string(&profile->authority));
+        wps_buffer_check(&profile->host, error, "origin");
         wps_buffer_check(&profile->authority, error, "origin");
         wps_buffer_check(&profile->origin, error, "origin");
     }
     curl_free(scheme);
     curl_free(host);
     curl_free(port);
-    return error->kind;
-}
-
-static bool any_variable(const char *const *names)
-{
-    for (; *names; names++) {
-        const char *value = getenv(*names);
-        if (value && *value)
-            return true;
-    }
-    return false;
-}
-
-static enum wps_kind check_proxy(const char *text, struct wps_error *error)
-{
-    static const char *const schemes[] = { "http", "https", "socks4", "socks4a", "socks5", "socks5h" };
-    char *scheme = NULL;
-    CURLU *url = curl_url();
-    CURLUcode code = url ? curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME) : CURLUE_OUT_OF_MEMORY;
-    bool known = false;
-
-    if (!code)
-        code = curl_url_get(url, CURLUPART_SCHEME, &scheme, 0);
-    for (size_t i = 0; !code && i < sizeof schemes / sizeof schemes[0]; i++)
-        known = known || strcmp(scheme, schemes[i]) == 0;
-    if (code || !known)
-        url_failure(code, "proxy", "scheme://[user:password@]host[:port], with scheme http, https, socks4, socks4a, "
-                    "socks5 or socks5h", error);
-    curl_free(scheme);
+    curl_free(written_port);
     curl_url_cleanup(url);
     return error->kind;
 }
 
-/* Decides once where a proxy may come from: without one, libcurl need not search the environment for each exchange.
- *
- * An HTTP proxy between us and an http:// origin wants the absolute form, "POST http://host/path". libcurl writes it
- * when the target stands in CURLOPT_URL (and drops the `?` of an empty query, nothing else), but sends
- * CURLOPT_REQUEST_TARGET as it is. Whether no_proxy spares this origin only libcurl knows, so the mere possibility of
- * a proxy decides. */
-static enum wps_kind profile_proxy(struct wps_profile *profile, const struct wps_profile_options *options,
-                                   struct wps_error *error)
+/* The scheme of a proxy, to be freed with curl_free(); NULL where it is none that libcurl knows. */
+static CURLUcode proxy_scheme(const char *text, char **scheme)
 {
-    static const char *const for_https[] = { "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", NULL };
-    static const char *const for_http[] = { "http_proxy", "all_proxy", "ALL_PROXY", NULL };
-    bool secure = strncmp(wps_buffer_string(&profile->origin), "https:", 6) == 0;
+    static const char *const schemes[] = { "http", "https", "socks4", "socks4a", "socks5", "socks5h" };
+    CURLU *url = curl_url();
+    CURLUcode code = url ? curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME) : CURLUE_OUT_OF_MEMORY;
+    bool known = false;
 
-    if (options->proxy && !options->no_proxy) {
-        check_proxy(options->proxy, error);
-        profile->proxy_from = WPS_PROXY_GIVEN;
-    } else if (!options->no_proxy && any_variable(secure ? for_https : for_http)) {
-        profile->proxy_from = WPS_PROXY_ENVIRONMENT;
-    }
-    profile->whole_url = !secure && profile->proxy_from != WPS_PROXY_NONE;
-    return error->kind;
-}
-
-static enum wps_kind check_file(const char *option, const char *path, struct wps_error *error)
-{
-    char byte;
-    int file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    ssize_t length = file >= 0 ? read(file, &byte, 1) : -1;
-    const char *reason = length < 0 ? strerror(errno) : "it is empty";
-
-    if (file >= 0)
-        close(file);
-    if (length < 1)
-        return wps_fail(error, WPS_ARGUMENT, option, "unreadable", "%s: cannot read %s: %s", option, path, reason);
-    return WPS_OK;
+    *scheme = NULL;
+    if (!code)
+        code = curl_url_get(url, CURLUPART_SCHEME, scheme, 0);
+    for (size_t i = 0; !code && i < sizeof schemes / sizeof schemes[0]; i++)
+        known = known || strcmp(*scheme, schemes[i]) == 0;
+    curl_url_cleanup(url);
+    return code || known ? code : CURLUE_UNSUPPORTED_SCHEME;
 }
 
 static enum wps_kind keep(struct wps_buffer *buffer, const char *name, const char *text, struct wps_error *error)
@@ -147,52 +116,134 @@ static enum wps_kind keep(struct wps_buffer *buffer, const char *name, const cha
     return wps_buffer_check(buffer, error, name);
 }
 
-static enum wps_kind keep_file(struct wps_buffer *buffer, const char *name, const char *path, struct wps_error *error)
+/* The first that is set and not empty. */
+static const char *variable(const char *const *names)
 {
-    if (path && !error->kind)
-        check_file(name, path, error);
-    return keep(buffer, name, path, error);
+    const char *value = NULL;
+
+    for (; *names && !(value && *value); names++)
+        value = getenv(*names);
+    return value && *value ? value : NULL;
 }
 
-/* ------------------------------------------------------------------ life */
-
-struct wps_profile *wps_profile_create(const struct wps_profile_options *options, struct wps_error *error)
+/* The environment is asked here and not by libcurl, for each connection and in the middle of a thread of its own. Its
+ * proxies need no scheme. */
+static enum wps_kind read_environment(struct wps_profile *profile, struct wps_error *error)
 {
-    struct wps_profile *profile = NULL;
+    static const char *const for_https[] = { "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", NULL };
+    static const char *const for_http[] = { "http_proxy", "all_proxy", "ALL_PROXY", NULL };
+    static const char *const for_none[] = { "no_proxy", "NO_PROXY", NULL };
 
-    if (wps_curl_initialise())
-        wps_fail(error, WPS_TRANSPORT, NULL, "failed", "libcurl could not be initialised");
-    else if (!(profile = calloc(1, sizeof *profile)))
-        wps_fail(error, WPS_NO_MEMORY, NULL, "memory", "not enough memory");
-    if (!profile)
-        return NULL;
-    profile->references = 1;
-    profile->http2 = options->http2;
-    profile->max_connections = options->max_connections;
-    profile->connect_timeout = wps_milliseconds(options->connect_timeout);
-    profile->max_response_bytes = options->max_response_bytes;
-    profile->max_header_bytes = options->max_header_bytes;
+    keep(&profile->proxy, "proxy", variable(profile->secure ? for_https : for_http), error);
+    if (profile->proxy.length)
+        keep(&profile->no_proxy, "no_proxy", variable(for_none), error);
+    return error->kind;
+}
 
-    if (!options->client_cert && (options->client_key || options->client_key_password))
-        wps_fail(error, WPS_ARGUMENT, "client_cert", "missing",
-                 "client_key and client_key_password are of use with client_cert only");
-    keep_file(&profile->ca_file, "ca_file", options->ca_file, error);
-    keep_file(&profile->client_cert, "client_cert", options->client_cert, error);
-    keep_file(&profile->client_key, "client_key", options->client_key, error);
-    keep(&profile->client_key_password, "client_key_password", options->client_key_password, error);
-    keep(&profile->proxy, "proxy", options->proxy, error);
-    if (!error->kind && !profile_origin(profile, options->origin, error))
-        profile_proxy(profile, options, error);
-    if (error->kind) {
-        wps_profile_release(profile);
-        profile = NULL;
+/* What a program asks for outranks the environment's no_proxy. */
+static enum wps_kind read_proxy(struct wps_profile *profile, const struct wps_profile_options *options,
+                                struct wps_error *error)
+{
+    char *scheme = NULL;
+    CURLUcode code;
+
+    if (!options->proxy && !options->no_proxy)
+        read_environment(profile, error);
+    else if (!options->no_proxy)
+        keep(&profile->proxy, "proxy", options->proxy, error);
+    if (!error->kind && profile->proxy.length) {
+        code = proxy_scheme(profile->proxy.data, &scheme);
+        profile->layered = !code && strcmp(scheme, "https") == 0;
+        profile->socks = !code && strncmp(scheme, "socks", 5) == 0;
+        if (code == CURLUE_OUT_OF_MEMORY || (code && options->proxy))
+            url_failure(code, "proxy", "scheme://[user:password@]host[:port], with scheme http, https, socks4, "
+                        "socks4a, socks5 or socks5h", error);
+        curl_free(scheme);
     }
-    return profile;
+    profile->layered = profile->layered || profile->secure;
+    return error->kind;
 }
 
-bool wps_profile_multiplexes(const struct wps_profile *profile)
+static enum wps_kind read_file(struct wps_file *kept, const char *option, const char *path, struct wps_error *error)
 {
-    return profile->http2 && strncmp(wps_buffer_string(&profile->origin), "https:", 6) == 0;
+    struct stat facts = { 0 };
+    char byte;
+    int file = path && !error->kind ? open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1;
+    ssize_t length = file >= 0 && !fstat(file, &facts) ? read(file, &byte, 1) : -1;
+    const char *reason = length < 0 ? strerror(errno) : "it is empty";
+    const long long identity[] = { (long long)facts.st_dev, (long long)facts.st_ino, (long long)facts.st_size,
+                                   (long long)facts.st_mtim.tv_sec, facts.st_mtim.tv_nsec };
+
+    if (file >= 0)
+        close(file);
+    if (!path || error->kind)
+        return error->kind;
+    if (length < 1)
+        return wps_fail(error, WPS_ARGUMENT, option, "unreadable", "%s: cannot read %s: %s", option, path, reason);
+    memcpy(kept->identity, identity, sizeof identity);
+    return keep(&kept->path, option, path, error);
+}
+
+/* ------------------------------------------------------------------ all of the process */
+
+static struct wps_profile *profiles; /* locked, as is each last reference */
+
+static bool same_text(const struct wps_buffer *a, const struct wps_buffer *b)
+{
+    return a->length == b->length && (!a->length || memcmp(a->data, b->data, a->length) == 0);
+}
+
+static bool same_file(const struct wps_file *a, const struct wps_file *b)
+{
+    return same_text(&a->path, &b->path) && memcmp(a->identity, b->identity, sizeof a->identity) == 0;
+}
+
+static bool equal(const struct wps_profile *a, const struct wps_profile *b)
+{
+    return same_text(&a->origin, &b->origin) && same_file(&a->ca_file, &b->ca_file)
+           && same_file(&a->client_cert, &b->client_cert) && same_file(&a->client_key, &b->client_key)
+           && same_text(&a->client_key_password, &b->client_key_password) && same_text(&a->proxy, &b->proxy)
+           && same_text(&a->no_proxy, &b->no_proxy) && a->max_connections == b->max_connections
+           && a->connect_timeout == b->connect_timeout && a->idle_timeout == b->idle_timeout
+           && a->max_connection_age == b->max_connection_age && a->max_response_bytes == b->max_response_bytes
+           && a->max_header_bytes == b->max_header_bytes;
+}
+
+static void destroy(struct wps_profile *profile)
+{
+    struct wps_buffer *const buffers[] = {
+        &profile->origin, &profile->authority, &profile->host, &profile->ca_file.path, &profile->client_cert.path,
+        &profile->client_key.path, &profile->client_key_password, &profile->proxy, &profile->no_proxy,
+    };
+
+    for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++)
+        wps_buffer_free(buffers[i]);
+    wps_trust_free(profile->trust);
+    free(profile);
+}
+
+/* The equal one that there is already, or this one. */
+static struct wps_profile *intern(struct wps_profile *profile)
+{
+    struct wps_profile *found;
+
+    wps_process_lock();
+    for (found = profiles; found && !equal(found, profile);)
+        found = found->next;
+    if (found) {
+        __atomic_add_fetch(&found->references, 1, __ATOMIC_RELAXED);
+    } else {
+        profile->references = 1;
+        profile->next = profiles;
+        if (profiles)
+            profiles->previous = profile;
+        profiles = profile;
+    }
+    wps_process_unlock();
+    if (!found)
+        return profile;
+    destroy(profile);
+    return found;
 }
 
 struct wps_profile *wps_profile_hold(struct wps_profile *profile)
@@ -201,160 +252,75 @@ struct wps_profile *wps_profile_hold(struct wps_profile *profile)
     return profile;
 }
 
+bool wps_profile_is_last(const struct wps_profile *profile)
+{
+    return __atomic_load_n(&profile->references, __ATOMIC_RELAXED) == 1;
+}
+
+/* The last reference is given back while locked, or somebody could find the profile meanwhile. */
 void wps_profile_release(struct wps_profile *profile)
 {
-    if (!profile || __atomic_sub_fetch(&profile->references, 1, __ATOMIC_ACQ_REL) > 0)
+    int references = profile ? __atomic_load_n(&profile->references, __ATOMIC_RELAXED) : 0;
+    bool last;
+
+    while (references > 1)
+        if (__atomic_compare_exchange_n(&profile->references, &references, references - 1, true, __ATOMIC_RELEASE,
+                                        __ATOMIC_RELAXED))
+            return;
+    if (!profile)
         return;
-    wps_buffer_free(&profile->origin);
-    wps_buffer_free(&profile->authority);
-    curl_url_cleanup(profile->url);
-    wps_buffer_free(&profile->ca_file);
-    wps_buffer_free(&profile->client_cert);
-    wps_buffer_free(&profile->client_key);
-    wps_buffer_free(&profile->client_key_password);
-    wps_buffer_free(&profile->proxy);
-    free(profile);
-}
-
-/* ------------------------------------------------------------------ application */
-
-static const char *text_or_null(const struct wps_buffer *buffer)
-{
-    return buffer->length ? buffer->data : NULL;
-}
-
-/* "002c0b4f.0", as c_rehash names the links that OpenSSL looks certificates up by. */
-static bool is_hashed_name(const char *name)
-{
-    size_t i = 0;
-
-    while (i < 8 && isxdigit((unsigned char)name[i]))
-        i++;
-    return i == 8 && name[8] == '.' && isdigit((unsigned char)name[9]);
-}
-
-static bool system_directory_hashed; /* written once, by look_at_system_directory() */
-
-static void look_at_system_directory(void)
-{
-    const char *path = curl_version_info(CURLVERSION_NOW)->capath;
-    DIR *directory = path ? opendir(path) : NULL;
-    struct dirent *entry;
-
-    while (directory && !system_directory_hashed && (entry = readdir(directory)))
-        system_directory_hashed = is_hashed_name(entry->d_name);
-    if (directory)
-        closedir(directory);
-}
-
-/* A bundle is parsed for every new connection, tens of milliseconds each time, unless CAPATH is unset: then libcurl
- * keeps what it has parsed. A hashed directory is better still, for only the one CA that is needed is read. So there is
- * always one of the two and never both. */
-static CURLcode apply_trust(const struct wps_profile *profile, CURL *easy)
-{
-    static pthread_once_t looked = PTHREAD_ONCE_INIT;
-    const curl_version_info_data *built = curl_version_info(CURLVERSION_NOW);
-    const char *file = text_or_null(&profile->ca_file);
-    const char *directory = NULL;
-    CURLcode code;
-
-    pthread_once(&looked, look_at_system_directory);
-    if (!file && system_directory_hashed)
-        directory = built->capath;
-    else if (!file)
-        file = built->cainfo;
-    if (!file && !directory)
-        return CURLE_OK; /* a TLS library with a store of its own */
-
-    code = curl_easy_setopt(easy, CURLOPT_CAINFO, file);
-    if (!code)
-        code = curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, file);
-    if (!code && built->capath)
-        code = curl_easy_setopt(easy, CURLOPT_CAPATH, directory);
-    if (!code && built->capath)
-        code = curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, directory);
-    return code;
-}
-
-static CURLcode apply_client_certificate(const struct wps_profile *profile, CURL *easy)
-{
-    CURLcode code = CURLE_OK;
-
-    if (profile->client_cert.length) {
-        code = curl_easy_setopt(easy, CURLOPT_SSLCERT, profile->client_cert.data);
-        if (!code)
-            code = curl_easy_setopt(easy, CURLOPT_SSLKEY, text_or_null(&profile->client_key));
-        if (!code) /* set even when empty, or OpenSSL asks for it at the terminal */
-            code = curl_easy_setopt(easy, CURLOPT_KEYPASSWD, wps_buffer_string(&profile->client_key_password));
+    wps_process_lock();
+    last = __atomic_sub_fetch(&profile->references, 1, __ATOMIC_ACQ_REL) == 0;
+    if (last) {
+        *(profile->previous ? &profile->previous->next : &profiles) = profile->next;
+        if (profile->next)
+            profile->next->previous = profile->previous;
     }
-    return code;
+    wps_process_unlock();
+    if (last)
+        destroy(profile);
 }
 
-static CURLcode apply_proxy(const struct wps_profile *profile, CURL *easy)
-{
-    CURLcode code = CURLE_OK;
+/* ------------------------------------------------------------------ life */
 
-    if (profile->proxy_from == WPS_PROXY_NONE) {
-        code = curl_easy_setopt(easy, CURLOPT_NOPROXY, "*"); /* unlike an empty CURLOPT_PROXY, asks no variable */
-    } else if (profile->proxy_from == WPS_PROXY_GIVEN) {
-        code = curl_easy_setopt(easy, CURLOPT_PROXY, profile->proxy.data);
-        if (!code) /* what a program asks for outranks the environment's no_proxy */
-            code = curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
+struct wps_profile *wps_profile_create(const struct wps_profile_options *options, struct wps_error *error)
+{
+    struct wps_profile *profile = wps_library_open(error) ? NULL : calloc(1, sizeof *profile);
+
+    if (!profile && !error->kind)
+        wps_fail(error, WPS_NO_MEMORY, NULL, "memory", "not enough memory");
+    if (!profile)
+        return NULL;
+    profile->max_connections = options->max_connections;
+    profile->connect_timeout = options->connect_timeout;
+    profile->idle_timeout = options->idle_timeout;
+    profile->max_connection_age = options->max_connection_age;
+    profile->max_response_bytes = options->max_response_bytes;
+    profile->max_header_bytes = options->max_header_bytes;
+
+    if (!options->client_cert && (options->client_key || options->client_key_password))
+        wps_fail(error, WPS_ARGUMENT, "client_cert", "missing",
+                 "client_key and client_key_password are of use with client_cert only");
+    read_file(&profile->ca_file, "ca_file", options->ca_file, error);
+    read_file(&profile->client_cert, "client_cert", options->client_cert, error);
+    read_file(&profile->client_key, "client_key", options->client_key, error);
+    keep(&profile->client_key_password, "client_key_password", options->client_key_password, error);
+    if (!error->kind && !read_origin(profile, options->origin, error))
+        read_proxy(profile, options, error);
+    if (error->kind) {
+        destroy(profile);
+        return NULL;
     }
-    return code;
+    return intern(profile);
 }
 
-static CURLcode apply_protocols(const struct wps_profile *profile, CURL *easy)
+void wps_profile_complete(const struct wps_profile *profile, struct wps_exchange_order *order)
 {
-    bool http2 = profile->http2 && (curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_HTTP2);
-    long version = http2 ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1;
-#if LIBCURL_VERSION_NUM >= 0x075500
-    CURLcode code = curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-#else
-    CURLcode code = curl_easy_setopt(easy, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
-#endif
-
-    if (!code)
-        code = curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, version);
-    return code;
-}
-
-CURLcode wps_profile_apply(const struct wps_profile *profile, CURL *easy)
-{
-    static const struct {
-        CURLoption option;
-        long value;
-    } switches[] = {
-        { CURLOPT_SSL_VERIFYPEER, 1 },
-        { CURLOPT_SSL_VERIFYHOST, 2 }, /* the name too */
-        { CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2 }, /* or newer */
-        { CURLOPT_PROXY_SSLVERSION, CURL_SSLVERSION_TLSv1_2 },
-        { CURLOPT_FOLLOWLOCATION, 0 },
-        { CURLOPT_HTTP09_ALLOWED, 0 },
-        { CURLOPT_NETRC, CURL_NETRC_IGNORED },
-        { CURLOPT_PATH_AS_IS, 1 },
-        { CURLOPT_SUPPRESS_CONNECT_HEADERS, 1 },
-        { CURLOPT_BUFFERSIZE, 4096 },
-        { CURLOPT_TCP_NODELAY, 1 },
-        { CURLOPT_TCP_KEEPALIVE, 1 },
-        { CURLOPT_NOSIGNAL, 1 },
-#if LIBCURL_VERSION_NUM >= 0x075700
-        { CURLOPT_QUICK_EXIT, 1 }, /* a name server that hangs must not hold up a timeout or a cancellation */
-#endif
-    };
-    CURLcode code = curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, profile->connect_timeout);
-
-    for (size_t i = 0; !code && i < sizeof switches / sizeof switches[0]; i++)
-        code = curl_easy_setopt(easy, switches[i].option, switches[i].value);
-    if (!code && !profile->whole_url) /* as a handle, or libcurl parses it for each exchange; it only reads it */
-        code = curl_easy_setopt(easy, CURLOPT_CURLU, profile->url);
-    if (!code)
-        code = apply_protocols(profile, easy);
-    if (!code)
-        code = apply_trust(profile, easy);
-    if (!code)
-        code = apply_client_certificate(profile, easy);
-    if (!code)
-        code = apply_proxy(profile, easy);
-    return code;
+    order->request.host.data = profile->host.data;
+    order->request.host.length = profile->host.length;
+    order->limits.header_bytes = profile->max_header_bytes;
+    order->limits.body_bytes = profile->max_response_bytes;
+    order->authority.data = profile->authority.data;
+    order->authority.length = profile->authority.length;
+    order->connect_seconds = profile->connect_timeout;
 }

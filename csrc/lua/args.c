@@ -156,7 +156,9 @@ static enum wps_kind check_value(lua_State *L, const struct wps_option *option, 
             return wps_fail(error, WPS_ARGUMENT, name, "invalid", "%s must be from %.14g to %.14g%s%s; it is %g", name,
                             option->minimum, option->maximum, blank, unit, number);
         if (option->types & WPS_OPTION_WHOLE && number != floor(number))
-            return wps_fail(error, WPS_ARGUMENT, name, "invalid", "%s must be a whole number; it is %g", name, number);
+            return wps_fail(error, WPS_ARGUMENT, name, "invalid",
+                            "%s must be a whole number from %.14g to %.14g%s%s; it is %g", name, option->minimum,
+                            option->maximum, blank, unit, number);
     }
     if (text.data && option->types & WPS_OPTION_FILLED && (!text.length || memchr(text.data, '\0', text.length)))
         return wps_fail(error, WPS_ARGUMENT, name, text.length ? "invalid" : "empty", "%s must not %s", name,

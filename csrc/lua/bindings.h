@@ -33,6 +33,7 @@ struct wps_random {
     unsigned char bytes[512];
 };
 
+bool wps_random_fetch(void *out, size_t length); /* as the next one, from OpenSSL itself */
 bool wps_random_take(struct wps_random *random, void *out, size_t length); /* false: OpenSSL has none */
 /* A random UUID (RFC 9562, version 4) and a NUL. */
 bool wps_random_uuid(struct wps_random *random, char text[WPS_UUID_LENGTH + 1]);
@@ -102,7 +103,8 @@ void wpsL_register_json(lua_State *L); /* sets null and empty_array in the table
 
 /* Pushes the last string or name of the reader, at most `maximum` bytes of it; returns how many bytes those are. */
 size_t wpsL_push_json_text(lua_State *L, const struct wps_json_reader *reader, size_t maximum);
-/* Pushes the value in `text`, null as WPS_NULL; NULL, or what is wrong with it, and nothing is pushed. */
+/* Pushes the value in `text`, null as WPS_NULL, an empty list with the metatable of WPS_EMPTY_ARRAY; NULL, or what is
+ * wrong with it, and nothing is pushed. */
 const char *wpsL_push_json(lua_State *L, struct wps_slice text);
 
 /* Pushes code, message, target, details and inner of an error body, as far as it has them: an empty table for none.

@@ -128,30 +128,40 @@ static enum wps_verdict to_verdict(lua_State *L, int index, const char *operatio
     return WPS_VERDICT_DEFAULT;
 }
 
-/* response(now, wall, random, status, headers, body, verdict) */
-static int call_response(lua_State *L)
+/* deliver(status, headers, body): what has been received, before respond() says what to make of it. */
+static int call_deliver(lua_State *L)
 {
     struct wps_call *call = wpsL_to_call(L, 1);
-    double now = luaL_checknumber(L, 2), wall = luaL_checknumber(L, 3), random = luaL_checknumber(L, 4);
-    int status = (int)luaL_checknumber(L, 5);
-    struct wps_slice headers = wpsL_to_slice(L, 6), body = wpsL_to_slice(L, 7);
-    enum wps_verdict verdict = to_verdict(L, 8, call->request.operation->name);
+    struct wps_slice headers = wpsL_to_slice(L, 3), body = wpsL_to_slice(L, 4);
     struct wps_response *response = &call->response;
 
-    expect(L, call, WPS_SEND, "response()");
+    expect(L, call, WPS_SEND, "deliver()");
     wps_buffer_recycle(&response->headers);
     wps_buffer_recycle(&response->body);
-    response->status = status;
+    response->status = (int)luaL_checknumber(L, 2);
     response->headers.maximum = headers.length + 1; /* the transport has held them to the limits of the client */
     response->body.maximum = body.length + 1;
     wps_buffer_append(&response->headers, headers.data, headers.length);
     wps_buffer_append(&response->body, body.data, body.length);
     if (response->headers.failed || response->body.failed)
         return wpsL_raise_no_memory(L);
+    lua_pushboolean(L, true);
+    return 1;
+}
+
+/* respond(now, wall, random[, verdict]): goes on from the response that was delivered. */
+static int call_respond(lua_State *L)
+{
+    struct wps_call *call = wpsL_to_call(L, 1);
+    double now = luaL_checknumber(L, 2), wall = luaL_checknumber(L, 3), random = luaL_checknumber(L, 4);
+    enum wps_verdict verdict = to_verdict(L, 5, call->request.operation->name);
+
+    expect(L, call, WPS_SEND, "respond()");
+    luaL_argcheck(L, call->response.status, 1, "no response was delivered");
     return push_step(L, call, wps_call_response(call, now, wall, random, verdict));
 }
 
-/* failure(now, random, kind, code, message) */
+/* failure(now, random, kind, code, message[, stale]) */
 static int call_failure(lua_State *L)
 {
     static const char *const names[] = { "transport", "timeout", "protocol", "credential", "cancelled", NULL };
@@ -162,7 +172,8 @@ static int call_failure(lua_State *L)
 
     if (call->step == WPS_DONE || !call->attempt)
         return luaL_error(L, call->attempt ? "this call is done" : "this call has not begun");
-    return push_step(L, call, wps_call_failure(call, now, random, kind, luaL_checkstring(L, 5), luaL_checkstring(L, 6)));
+    return push_step(L, call, wps_call_failure(call, now, random, kind, luaL_checkstring(L, 5), luaL_checkstring(L, 6),
+                                           lua_toboolean(L, 7)));
 }
 
 static int call_resume(lua_State *L)
@@ -181,8 +192,8 @@ static void push_buffer(lua_State *L, const struct wps_buffer *buffer)
     lua_pushlstring(L, wps_buffer_string(buffer), buffer->length);
 }
 
-/* outgoing(): method, target, headers, body or nil, seconds, and whether it must not reach the server twice: libcurl
- * by itself sends again what a dying connection left unanswered. */
+/* outgoing(): method, target, headers, body or nil, seconds for the attempt, seconds left of the call, whether the
+ * connection must be a new one, and whether the request must not reach the server twice. */
 static int call_outgoing(lua_State *L)
 {
     struct wps_call *call = wpsL_to_call(L, 1);
@@ -201,8 +212,10 @@ static int call_outgoing(lua_State *L)
     else
         lua_pushnil(L);
     lua_pushnumber(L, call->seconds);
+    lua_pushnumber(L, call->patience);
+    lua_pushboolean(L, call->fresh);
     lua_pushboolean(L, call->limits.retry.retries == 0);
-    return 6;
+    return 8;
 }
 
 static int call_seconds(lua_State *L)
@@ -303,6 +316,17 @@ static int call_status(lua_State *L)
     return 1;
 }
 
+/* received(): the response as a classifier sees it: status, header block, body. */
+static int call_received(lua_State *L)
+{
+    const struct wps_response *response = &wpsL_to_call(L, 1)->response;
+
+    lua_pushinteger(L, response->status);
+    push_buffer(L, &response->headers);
+    push_buffer(L, &response->body);
+    return 3;
+}
+
 static int call_header(lua_State *L)
 {
     const struct wps_request *request = &wpsL_to_call(L, 1)->request;
@@ -368,13 +392,14 @@ void wpsL_register_call(lua_State *L)
 {
     static const luaL_Reg methods[] = {
         { "begin", call_begin },           { "token", call_token },     { "sign", call_sign },
-        { "response", call_response },     { "failure", call_failure }, { "resume", call_resume },
-        { "outgoing", call_outgoing },     { "seconds", call_seconds }, { "left", call_left }, { "attempt", call_attempt },
-        { "needs_token", call_needs_token }, { "claims", call_claims },   { "follow", call_follow },
-        { "result", call_result },
+        { "deliver", call_deliver },       { "respond", call_respond }, { "failure", call_failure },
+        { "resume", call_resume },         { "outgoing", call_outgoing }, { "seconds", call_seconds },
+        { "left", call_left },             { "attempt", call_attempt },       { "needs_token", call_needs_token }, { "claims", call_claims },
+        { "follow", call_follow },         { "result", call_result },
         { "method", call_method },         { "operation", call_operation }, { "url", call_url },
-        { "body", call_body },             { "status", call_status },   { "header", call_header },
-        { "headers", call_headers },       { "set_header", call_set_header }, { "add_query", call_add_query },
+        { "body", call_body },             { "status", call_status },   { "received", call_received },
+        { "header", call_header },         { "headers", call_headers }, { "set_header", call_set_header },
+        { "add_query", call_add_query },
         { NULL, NULL },
     };
 

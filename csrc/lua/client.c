@@ -64,6 +64,7 @@ static void refuse_plain_http(lua_State *L, const struct wps_client *client)
     bool proxied = endpoint->proxy.url.length > 0;
     const struct wps_base *contacted = proxied ? &endpoint->proxy : &endpoint->service;
     const char *what = proxied ? "reverse_proxy" : "endpoint";
+    struct wps_slice proxy = wpsL_string_field(L, 1, "proxy");
     struct wps_error error = { 0 };
 
     if (contacted->secure)
@@ -74,6 +75,10 @@ static void refuse_plain_http(lua_State *L, const struct wps_client *client)
     else if (!contacted->loopback && !wpsL_boolean_field(L, 1, "allow_http"))
         wps_fail(&error, WPS_ARGUMENT, what, "invalid",
                  "%s is plain http:// to another machine; use https://, or set allow_http = true", what);
+    else if (proxy.data && !wps_proxy_is_loopback(proxy) && !wpsL_boolean_field(L, 1, "allow_http"))
+        wps_fail(&error, WPS_ARGUMENT, "proxy", "invalid",
+                 "proxy is another machine, and %s plain http://, so that its tokens go there in clear; use https://, "
+                 "or set allow_http = true", what);
     wpsL_check(L, error.kind, &error, "new");
 }
 

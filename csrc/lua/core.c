@@ -1,7 +1,6 @@
 /* lua/core.c - require "webpubsub.core": the operations table, tokens, and the pieces that stand by themselves. */
 #include "lua/bindings.h"
 
-#include <openssl/rand.h>
 #include <time.h>
 
 /* ------------------------------------------------------------------ operations() */
@@ -82,12 +81,14 @@ static int core_operations(lua_State *L)
 
 /* The places in which options stand, by the names that programs call them. */
 static const char *const place_names[] = {
-    "new", "context", "retry", "client_access_url", "each", "client_secret", "client_certificate", "workload_identity",
-    "managed_identity", "azure_cli", "default", NULL,
+    "new",     "context",    "retry", "client_access_url", "each",     "events.new",
+    "connect", "user_event", "mqtt",  "rejection",         "property", "client_secret",
+    "client_certificate", "workload_identity", "managed_identity", "azure_cli", "default", NULL,
 };
 static const unsigned places[] = {
-    WPS_FOR_CLIENT, WPS_FOR_CALL, WPS_FOR_RETRY, WPS_FOR_ACCESS, WPS_FOR_EACH, WPS_FOR_SECRET, WPS_FOR_CERTIFICATE,
-    WPS_FOR_WORKLOAD, WPS_FOR_MANAGED, WPS_FOR_PROGRAM, WPS_FOR_DEFAULT,
+    WPS_FOR_CLIENT,  WPS_FOR_CALL,    WPS_FOR_RETRY, WPS_FOR_ACCESS,    WPS_FOR_EACH,     WPS_FOR_EVENTS,
+    WPS_FOR_CONNECT, WPS_FOR_MESSAGE, WPS_FOR_MQTT,  WPS_FOR_REJECTION, WPS_FOR_PROPERTY,
+    WPS_FOR_SECRET,  WPS_FOR_CERTIFICATE, WPS_FOR_WORKLOAD, WPS_FOR_MANAGED, WPS_FOR_PROGRAM, WPS_FOR_DEFAULT,
 };
 
 static void push_option(lua_State *L, const struct wps_option *option)
@@ -119,7 +120,7 @@ static void push_option(lua_State *L, const struct wps_option *option)
     }
 }
 
-/* options(place): those of "new", "context" and so on, in the table's order. */
+/* options(place): those of one of the places above, in the table's order. */
 static int core_options(lua_State *L)
 {
     unsigned where = places[luaL_checkoption(L, 1, NULL, place_names)];
@@ -198,8 +199,11 @@ static int core_random(lua_State *L)
 {
     uint32_t bits = 0;
 
-    if (RAND_bytes((unsigned char *)&bits, sizeof bits) != 1)
-        return luaL_error(L, "OpenSSL has no random bytes");
+    if (!wps_random_fetch(&bits, sizeof bits)) {
+        struct wps_error error = { 0 };
+        wps_fail(&error, WPS_CREDENTIAL, NULL, "random", "OpenSSL has no random bytes");
+        return wpsL_raise(L, &error, NULL);
+    }
     lua_pushnumber(L, (lua_Number)bits / 4294967296.0);
     return 1;
 }

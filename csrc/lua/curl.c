@@ -4,11 +4,14 @@
  *   curl.sleep(seconds)            returns the seconds left; more than 0 after a signal
  *   curl.version()
  *   curl.profile{ origin = … }     -> profile | nil, kind, code, message, the option at fault | nil
- *   curl.start(profile, method, target, headers, body|nil, timeout, once|nil, spent|nil)   -> exchange; one whose
+ *   curl.start(profile, method, target, headers, body|nil, seconds, patience, fresh|nil, spent|nil)   -> exchange;
+ *                                  `seconds` are for the attempt from when it has a connection or opens one, `patience`
+ *                                  is for all, the wait for its turn included; `fresh`: on a new connection. One whose
  *                                  result was taken may be given as `spent`, to be used again
  *   exchange:step(seconds)         -> done; waits once, so false may come early: a signal, or progress without an end
- *   exchange:info()                -> { resent, new_connection, http_version, reason }, before the result is taken
- *   exchange:result()              -> status, header_block, body | nil, kind, code, message
+ *   exchange:info()                -> { new_connection, reason }, before the result is taken
+ *   exchange:result()              -> status, header_block, body | nil, kind, code, message, stale: whether a kept
+ *                                  connection turned out dead, which says nothing about the server
  *   exchange:cancel()
  *   curl.background()              the engine whose thread is one of its own: lua/curl_thread.c
  *
@@ -17,6 +20,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "curl/library.h"
 #include "lua/curl.h"
 
 #define PROFILE "webpubsub.curl.profile"
@@ -28,17 +32,14 @@ enum { EXCHANGE_UPVALUE = 1, PROFILE_UPVALUE, CLASS_UPVALUES = PROFILE_UPVALUE }
 #define MAX_SLEEP 1e9 /* seconds, some thirty years: fits any time_t */
 #define MAX_BYTES 2147483647.0 /* of a response */
 
-enum {
-    INLINE_CONNECTIONS = 64, /* open ones, idle ones included */
-    MAX_CONNECTIONS = 10000, /* of a profile in the background engine */
-};
+enum { MAX_CONNECTIONS = 10000 }; /* of a profile in a loop */
 
 struct profile_box {
     struct wps_profile *profile;
 };
 
-struct engine_box {
-    struct wps_engine *engine;
+struct loop_box {
+    struct wps_loop *loop;
     bool closed; /* the state is closing */
 };
 
@@ -51,30 +52,20 @@ int wpsL_curl_raise(lua_State *L, const struct wps_error *error)
     return luaL_error(L, "%s", error->message);
 }
 
-static void push_slice(lua_State *L, const struct wps_buffer *buffer, size_t from)
-{
-    lua_pushlstring(L, wps_buffer_string(buffer) + from, buffer->length - from);
-}
-
 /* ------------------------------------------------------------------ clock */
-
-static double clock_seconds(clockid_t clock)
-{
-    struct timespec time;
-
-    clock_gettime(clock, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
 
 static int curl_now(lua_State *L)
 {
-    lua_pushnumber(L, clock_seconds(CLOCK_MONOTONIC));
+    lua_pushnumber(L, wps_now());
     return 1;
 }
 
 static int curl_time(lua_State *L)
 {
-    lua_pushnumber(L, clock_seconds(CLOCK_REALTIME));
+    struct timespec time;
+
+    clock_gettime(CLOCK_REALTIME, &time);
+    lua_pushnumber(L, (double)time.tv_sec + (double)time.tv_nsec / 1e9);
     return 1;
 }
 
@@ -96,7 +87,7 @@ static int curl_sleep(lua_State *L)
 
 static int curl_version_text(lua_State *L)
 {
-    lua_pushstring(L, wps_curl_version());
+    lua_pushstring(L, wps_library_version());
     return 1;
 }
 
@@ -104,8 +95,8 @@ static int curl_version_text(lua_State *L)
 
 static const char *const text_options[] = { "origin", "ca_file", "client_cert", "client_key", "client_key_password",
                                             "proxy", NULL };
-static const char *const other_options[] = { "connect_timeout", "max_response_bytes", "max_header_bytes",
-                                             "max_connections", "http2", NULL };
+static const char *const other_options[] = { "connect_timeout", "idle_timeout", "max_connection_age",
+                                             "max_response_bytes", "max_header_bytes", "max_connections", NULL };
 
 static bool is_one_of(const char *name, const char *const *names, struct wps_nearest *nearest)
 {
@@ -180,7 +171,7 @@ static void read_proxy(lua_State *L, int table, struct wps_profile_options *opti
 
 static int curl_profile(lua_State *L)
 {
-    struct wps_profile_options options = { .http2 = true };
+    struct wps_profile_options options = { .no_proxy = false };
     struct wps_error error = { .kind = WPS_OK };
     struct profile_box *box;
 
@@ -195,12 +186,11 @@ static int curl_profile(lua_State *L)
     options.client_key_password = text_option(L, 1, "client_key_password");
     read_proxy(L, 1, &options);
     options.connect_timeout = number_option(L, 1, "connect_timeout", 5, HUGE_VAL);
+    options.idle_timeout = number_option(L, 1, "idle_timeout", 60, HUGE_VAL);
+    options.max_connection_age = number_option(L, 1, "max_connection_age", 300, HUGE_VAL);
     options.max_response_bytes = (size_t)whole_option(L, 1, "max_response_bytes", 1024 * 1024, MAX_BYTES);
     options.max_header_bytes = (size_t)whole_option(L, 1, "max_header_bytes", 64 * 1024, MAX_BYTES);
     options.max_connections = (int)whole_option(L, 1, "max_connections", 100, MAX_CONNECTIONS);
-    lua_getfield(L, 1, "http2");
-    if (!lua_isnil(L, -1))
-        options.http2 = lua_toboolean(L, -1);
 
     box = lua_newuserdata(L, sizeof *box);
     box->profile = NULL;
@@ -228,35 +218,35 @@ static int profile_gc(lua_State *L)
     return 0;
 }
 
-/* ------------------------------------------------------------------ engine */
+/* ------------------------------------------------------------------ loop */
 
-static const char engine_key; /* its address is the engine's place in the registry */
+static const char loop_key; /* its address is the loop's place in the registry */
 
-static int engine_gc(lua_State *L)
+static int loop_gc(lua_State *L)
 {
-    struct engine_box *box = lua_touserdata(L, 1);
+    struct loop_box *box = lua_touserdata(L, 1);
 
-    wps_engine_release(box->engine);
-    box->engine = NULL;
+    wps_loop_destroy(box->loop);
+    box->loop = NULL;
     box->closed = true;
     return 0;
 }
 
-static struct engine_box *push_engine_box(lua_State *L)
+static struct loop_box *push_loop_box(lua_State *L)
 {
-    struct engine_box *box;
+    struct loop_box *box;
 
-    lua_pushlightuserdata(L, (void *)&engine_key);
+    lua_pushlightuserdata(L, (void *)&loop_key);
     lua_rawget(L, LUA_REGISTRYINDEX);
     box = lua_touserdata(L, -1);
     if (!box) {
         lua_pop(L, 1);
-        lua_pushlightuserdata(L, (void *)&engine_key);
+        lua_pushlightuserdata(L, (void *)&loop_key);
         box = lua_newuserdata(L, sizeof *box);
-        box->engine = NULL;
+        box->loop = NULL;
         box->closed = false;
         lua_createtable(L, 0, 1);
-        lua_pushcfunction(L, engine_gc);
+        lua_pushcfunction(L, loop_gc);
         lua_setfield(L, -2, "__gc");
         lua_setmetatable(L, -2);
         lua_pushvalue(L, -1);
@@ -267,24 +257,19 @@ static struct engine_box *push_engine_box(lua_State *L)
 }
 
 /* One for each Lua state, and for each process: after fork() the child gets its own, and leaves the connections it
- * has inherited to its parent. */
-static struct wps_engine *engine_of(lua_State *L)
+ * has inherited to its parent. NULL and an error where there is none to be had. */
+static struct wps_loop *loop_of(lua_State *L, struct wps_error *error)
 {
-    struct engine_box *box = push_engine_box(L);
-    struct wps_error error = { .kind = WPS_OK };
+    struct loop_box *box = push_loop_box(L);
 
     if (box->closed)
         luaL_error(L, "no exchange can be started while the Lua state is closing");
-    if (box->engine && wps_engine_inherited(box->engine)) {
-        wps_engine_release(box->engine);
-        box->engine = NULL;
-    }
-    if (!box->engine)
-        box->engine = wps_engine_create(INLINE_CONNECTIONS, &error);
-    if (error.kind)
-        wpsL_curl_raise(L, &error);
+    if (box->loop && wps_loop_inherited(box->loop))
+        box->loop = NULL;
+    if (!box->loop)
+        box->loop = wps_loop_create(-1, NULL, NULL, error);
     lua_pop(L, 1);
-    return box->engine;
+    return box->loop;
 }
 
 /* ------------------------------------------------------------------ exchange */
@@ -297,93 +282,91 @@ static struct wps_slice check_slice(lua_State *L, int index)
     return slice;
 }
 
-struct wps_profile *wpsL_curl_request(lua_State *L, int first, struct wps_exchange_request *request)
+struct wps_profile *wpsL_curl_order(lua_State *L, int first, struct wps_exchange_order *order)
 {
     struct profile_box *box = wpsL_class_check(L, first, PROFILE_UPVALUE, PROFILE);
 
-    request->method = luaL_checkstring(L, first + 1);
-    request->target = check_slice(L, first + 2);
-    request->headers = check_slice(L, first + 3);
+    order->request.method = check_slice(L, first + 1);
+    order->request.target = check_slice(L, first + 2);
+    order->request.headers = check_slice(L, first + 3);
     if (!lua_isnoneornil(L, first + 4))
-        request->body = check_slice(L, first + 4);
-    request->timeout = luaL_checknumber(L, first + 5);
-    request->once = lua_toboolean(L, first + 6);
+        order->request.body = check_slice(L, first + 4);
+    order->seconds = luaL_checknumber(L, first + 5);
+    order->patience = luaL_checknumber(L, first + 6);
+    order->fresh = lua_toboolean(L, first + 7);
     luaL_argcheck(L, box->profile, first, "the profile was collected");
-    luaL_argcheck(L, request->timeout > 0, first + 5, "seconds above 0 expected");
+    luaL_argcheck(L, order->seconds > 0, first + 5, "seconds above 0 expected");
+    luaL_argcheck(L, order->patience > 0, first + 6, "seconds above 0 expected");
     return box->profile;
 }
 
 static int curl_start(lua_State *L)
 {
-    struct wps_exchange_request request = { .once = false };
-    struct wps_profile *profile = wpsL_curl_request(L, 1, &request);
-    struct wps_engine *engine;
-    struct wps_exchange *exchange;
+    enum { SPENT = 9 };
+    struct wps_exchange_order order = { .fresh = false };
+    struct wps_profile *profile = wpsL_curl_order(L, 1, &order);
+    struct wps_error error = { .kind = WPS_OK };
+    struct wps_loop *loop;
+    struct wps_transfer *transfer;
 
-    lua_settop(L, 8);
-    engine = engine_of(L);
-    if (lua_isnil(L, 8)) {
-        exchange = lua_newuserdata(L, sizeof *exchange);
-        memset(exchange, 0, sizeof *exchange);
+    lua_settop(L, SPENT);
+    loop = loop_of(L, &error);
+    if (lua_isnil(L, SPENT)) {
+        transfer = lua_newuserdata(L, sizeof *transfer);
+        memset(transfer, 0, sizeof *transfer);
         luaL_setmetatable(L, EXCHANGE);
     } else {
-        exchange = wpsL_class_check(L, 8, EXCHANGE_UPVALUE, EXCHANGE);
-        luaL_argcheck(L, !exchange->profile, 8, "its result was not taken yet");
+        transfer = wpsL_class_check(L, SPENT, EXCHANGE_UPVALUE, EXCHANGE);
+        luaL_argcheck(L, !transfer->profile, SPENT, "its result was not taken yet");
     }
-    if (wps_exchange_start(exchange, engine, profile, &request))
-        return wpsL_curl_raise(L, &exchange->error);
+    if (wps_transfer_begin(transfer, profile, &order, wps_now()))
+        return wpsL_curl_raise(L, &transfer->exchange.error);
+    if (loop)
+        wps_loop_enter(loop, transfer);
+    else
+        wps_transfer_fail(transfer, &error);
     return 1;
 }
 
-static struct wps_exchange *check_exchange(lua_State *L)
+static struct wps_transfer *check_exchange(lua_State *L)
 {
-    struct wps_exchange *exchange = wpsL_class_check(L, 1, EXCHANGE_UPVALUE, EXCHANGE);
+    struct wps_transfer *transfer = wpsL_class_check(L, 1, EXCHANGE_UPVALUE, EXCHANGE);
 
-    luaL_argcheck(L, exchange->engine, 1, "the exchange's result was taken already");
-    return exchange;
+    luaL_argcheck(L, transfer->profile, 1, "the exchange's result was taken already");
+    return transfer;
 }
 
 static int exchange_step(lua_State *L)
 {
-    struct wps_exchange *exchange = check_exchange(L);
+    struct wps_transfer *transfer = check_exchange(L);
 
-    lua_pushboolean(L, wps_exchange_step(exchange, luaL_checknumber(L, 2)));
+    lua_pushboolean(L, wps_transfer_step(transfer, luaL_checknumber(L, 2)));
     return 1;
 }
 
-/* "HTTP/1.1 204 No Content\r\n" -> "1.1", "No Content" */
-static void push_status_line(lua_State *L, const struct wps_exchange *exchange)
+static void push_slice(lua_State *L, struct wps_slice slice)
 {
-    const char *line = wps_buffer_string(&exchange->head);
-    const char *end = line + exchange->fields - strlen("\r\n");
-    const char *version = strchr(line, '/') + 1;
-    const char *status = strchr(line, ' ') + 1;
-    const char *reason = memchr(status, ' ', (size_t)(end - status));
-
-    lua_pushlstring(L, version, (size_t)(status - 1 - version));
-    lua_setfield(L, -2, "http_version");
-    lua_pushlstring(L, reason ? reason + 1 : end, (size_t)(reason ? end - reason - 1 : 0));
-    lua_setfield(L, -2, "reason");
+    lua_pushlstring(L, slice.data ? slice.data : "", slice.length);
 }
 
 int wpsL_curl_push_info(lua_State *L, const struct wps_exchange *exchange)
 {
-    lua_createtable(L, 0, 4);
-    lua_pushinteger(L, exchange->sent > 1 ? exchange->sent - 1 : 0);
-    lua_setfield(L, -2, "resent");
-    lua_pushboolean(L, exchange->new_connection);
+    lua_createtable(L, 0, 2);
+    lua_pushboolean(L, !exchange->kept);
     lua_setfield(L, -2, "new_connection");
-    if (exchange->done && !exchange->error.kind)
-        push_status_line(L, exchange);
+    if (exchange->move == WPS_FINISHED && !exchange->error.kind) {
+        push_slice(L, exchange->http.reason);
+        lua_setfield(L, -2, "reason");
+    }
     return 1;
 }
 
 static int exchange_info(lua_State *L)
 {
-    return wpsL_curl_push_info(L, check_exchange(L));
+    return wpsL_curl_push_info(L, &check_exchange(L)->exchange);
 }
 
-int wpsL_curl_push_result(lua_State *L, struct wps_exchange *exchange)
+int wpsL_curl_push_result(lua_State *L, const struct wps_exchange *exchange)
 {
     const struct wps_error *error = &exchange->error;
 
@@ -395,32 +378,38 @@ int wpsL_curl_push_result(lua_State *L, struct wps_exchange *exchange)
         lua_pushstring(L, wps_kind_name(error->kind));
         lua_pushstring(L, error->code);
         lua_pushstring(L, error->message);
+        lua_pushboolean(L, exchange->stale);
     } else {
-        lua_pushinteger(L, exchange->status);
-        push_slice(L, &exchange->head, exchange->fields);
-        push_slice(L, &exchange->content, 0);
+        lua_pushinteger(L, exchange->http.status);
+        push_slice(L, exchange->http.headers);
+        lua_pushlstring(L, wps_buffer_string(&exchange->http.body), exchange->http.body.length);
     }
-    wps_exchange_recycle(exchange);
     return lua_gettop(L) - 1;
 }
 
 static int exchange_result(lua_State *L)
 {
-    struct wps_exchange *exchange = check_exchange(L);
+    struct wps_transfer *transfer = check_exchange(L);
+    int count;
 
-    luaL_argcheck(L, exchange->done, 1, "the exchange is not done; step() it until it returns true");
-    return wpsL_curl_push_result(L, exchange);
+    luaL_argcheck(L, transfer->done, 1, "the exchange is not done; step() it until it returns true");
+    count = wpsL_curl_push_result(L, &transfer->exchange);
+    wps_transfer_recycle(transfer);
+    return count;
 }
 
 static int exchange_cancel(lua_State *L)
 {
-    wps_exchange_cancel(wpsL_class_check(L, 1, EXCHANGE_UPVALUE, EXCHANGE));
+    wps_transfer_cancel(wpsL_class_check(L, 1, EXCHANGE_UPVALUE, EXCHANGE));
     return 0;
 }
 
 static int exchange_gc(lua_State *L)
 {
-    wps_exchange_free(luaL_checkudata(L, 1, EXCHANGE));
+    struct wps_transfer *transfer = luaL_checkudata(L, 1, EXCHANGE);
+
+    wps_transfer_cancel(transfer);
+    wps_transfer_free(transfer);
     return 0;
 }
 

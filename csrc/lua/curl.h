@@ -2,7 +2,7 @@
 #ifndef WPS_LUA_CURL_H
 #define WPS_LUA_CURL_H
 
-#include "curl/engine.h"
+#include "curl/loop.h"
 #include "lua/class.h"
 #include "lua/compat.h"
 
@@ -10,14 +10,13 @@
 int wpsL_curl_raise(lua_State *L, const struct wps_error *error);
 void wpsL_curl_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction gc);
 
-/* Reads the arguments profile, method, target, headers, body, timeout, once, the first of them at `first`. What
- * `request` points to belongs to these arguments. */
-struct wps_profile *wpsL_curl_request(lua_State *L, int first, struct wps_exchange_request *request);
+/* Reads the arguments profile, method, target, headers, body, seconds, patience, fresh, the first of them at `first`.
+ * What `order` points to belongs to these arguments. */
+struct wps_profile *wpsL_curl_order(lua_State *L, int first, struct wps_exchange_order *order);
 
-/* Both push what the Lua methods of these names return and tell how many values that is. The result is taken out: the
- * exchange is recycled. */
+/* Both push what the Lua methods of these names return and tell how many values that is. */
 int wpsL_curl_push_info(lua_State *L, const struct wps_exchange *exchange);
-int wpsL_curl_push_result(lua_State *L, struct wps_exchange *exchange);
+int wpsL_curl_push_result(lua_State *L, const struct wps_exchange *exchange);
 
 /* Adds `background` to the module's table on top. */
 void wpsL_curl_open_background(lua_State *L);

@@ -1,8 +1,8 @@
 /* lua/curl_thread.c - the background engine for Lua: libcurl in a thread of its own, one for each Lua state.
  *
  *   curl.background()              -> background, the same one each time; its thread starts with the first submit
- *   background:submit(profile, method, target, headers, body|nil, timeout, once|nil)    -> exchange; a few
- *                                  microseconds, whatever the network does; the time in the queue counts
+ *   background:submit(profile, method, target, headers, body|nil, seconds, patience, fresh|nil)    -> exchange, as
+ *                                  curl.start; a few microseconds, whatever the network does
  *   background:next()              -> the next finished exchange, the very object that submit returned, or nil
  *   background:pending()           -> how many exchanges next() has not returned yet
  *   background:wait(seconds)       -> whether next() has something; false may come early: a signal
@@ -96,14 +96,14 @@ static int curl_background(lua_State *L)
 static int background_submit(lua_State *L)
 {
     struct wps_background *background = check_background(L);
-    struct wps_exchange_request request = { .once = false };
+    struct wps_exchange_order order = { .fresh = false };
     struct wps_error error = { .kind = WPS_OK };
-    struct wps_profile *profile = wpsL_curl_request(L, 2, &request);
+    struct wps_profile *profile = wpsL_curl_order(L, 2, &order);
     struct job_box *box = lua_newuserdata(L, sizeof *box);
 
     box->job = NULL;
     luaL_setmetatable(L, JOB);
-    box->job = wps_job_create(profile, &request, &error);
+    box->job = wps_job_create(background, profile, &order, &error);
     if (error.kind)
         return wpsL_curl_raise(L, &error);
     wpsL_getuservalue(L, 1);

@@ -42,7 +42,10 @@ size_t wpsL_push_json_text(lua_State *L, const struct wps_json_reader *reader, s
 
 /* ------------------------------------------------------------------ any value */
 
-enum { MAX_VALUE_DEPTH = 100 }; /* as deep as values are written */
+enum {
+    MAX_VALUE_DEPTH = 100,   /* as deep as values are written */
+    MAX_VALUES = 1000 * 1000 /* tables take far more memory than their text */
+};
 
 static void push_value(lua_State *L, struct wps_json_reader *reader, enum wps_json_event event);
 
@@ -74,6 +77,8 @@ static void push_array(lua_State *L, struct wps_json_reader *reader)
     enum wps_json_event event = wps_json_next(reader);
 
     lua_newtable(L);
+    if (event == WPS_JSON_ARRAY_END)
+        luaL_setmetatable(L, WPS_EMPTY_ARRAY); /* which tells it from an empty object where it is written again */
     for (int i = 1; event != WPS_JSON_ARRAY_END && event != WPS_JSON_PROBLEM; i++, event = wps_json_next(reader)) {
         push_value(L, reader, event);
         lua_rawseti(L, -2, i);
@@ -112,7 +117,7 @@ static void push_value(lua_State *L, struct wps_json_reader *reader, enum wps_js
 
 const char *wpsL_push_json(lua_State *L, struct wps_slice text)
 {
-    const struct wps_json_limits bounds = { .bytes = text.length, .values = text.length, .depth = MAX_VALUE_DEPTH };
+    const struct wps_json_limits bounds = { .bytes = text.length, .values = MAX_VALUES, .depth = MAX_VALUE_DEPTH };
     struct wps_json_reader reader;
 
     wps_json_begin(&reader, text, &bounds);
@@ -437,6 +442,7 @@ static const char *read_list(lua_State *L, struct wps_json_reader *reader)
 
 const char *wpsL_set_answer(lua_State *L, enum wps_result result, struct wps_slice body)
 {
+    static const char *const fields[] = { "token", "items", "next_link" };
     struct wps_json_reader reader;
     const char *missing = "it is no object";
 
@@ -445,5 +451,11 @@ const char *wpsL_set_answer(lua_State *L, enum wps_result result, struct wps_sli
         missing = result == WPS_RESULT_TOKEN ? read_token(L, &reader) : read_list(L, &reader);
     wps_json_skip(&reader);
     wps_json_end(&reader);
-    return reader.problem ? reader.problem : missing;
+    if (reader.problem)
+        missing = reader.problem;
+    for (size_t i = 0; missing && i < sizeof fields / sizeof *fields; i++) { /* half an answer is none */
+        lua_pushnil(L);
+        lua_setfield(L, -2, fields[i]);
+    }
+    return missing;
 }

@@ -183,14 +183,17 @@ static void write_object(lua_State *L, int index, struct writer *writer)
     wps_buffer_text(writer->out, "}");
 }
 
-/* An empty table with a metatable that lua-cjson gives to lists. */
+/* An empty table with a metatable that decode_json(), or lua-cjson, gives to lists. */
 static bool is_empty_list(lua_State *L, int index)
 {
     bool is_list;
 
     if (!lua_getmetatable(L, index))
         return false;
-    is_list = is_of_cjson(L, "empty_array_mt") || is_of_cjson(L, "array_mt");
+    luaL_getmetatable(L, WPS_EMPTY_ARRAY);
+    is_list = lua_rawequal(L, -1, -2);
+    lua_pop(L, 1);
+    is_list = is_list || is_of_cjson(L, "empty_array_mt") || is_of_cjson(L, "array_mt");
     lua_pop(L, 1);
     return is_list;
 }

@@ -1,9 +1,20 @@
 /* lua/random.c - randomness for request ids. The core takes it as an argument; this is where it comes from. */
 #include "lua/bindings.h"
 
+#include <openssl/err.h>
 #include <openssl/rand.h>
 #include <string.h>
 #include <unistd.h>
+
+bool wps_random_fetch(void *out, size_t length)
+{
+    bool good;
+
+    ERR_set_mark(); /* the queue of errors is the host's */
+    good = RAND_bytes(out, (int)length) == 1;
+    ERR_pop_to_mark();
+    return good;
+}
 
 bool wps_random_take(struct wps_random *random, void *out, size_t length)
 {
@@ -11,7 +22,7 @@ bool wps_random_take(struct wps_random *random, void *out, size_t length)
 
     if (random->left < length || random->owner != process) {
         random->left = 0;
-        if (length > sizeof random->bytes || RAND_bytes(random->bytes, sizeof random->bytes) != 1)
+        if (length > sizeof random->bytes || !wps_random_fetch(random->bytes, sizeof random->bytes))
             return false;
         random->left = sizeof random->bytes;
         random->owner = process;

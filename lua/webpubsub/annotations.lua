@@ -25,12 +25,13 @@
 ---@field client_key? string  PEM file of its key
 ---@field client_key_password? string  of the key's file; only outside of NGINX
 ---@field proxy? string|false  `http://[user:password@]host:port`; false: none; default the environment's
----@field http2? boolean  use HTTP/2 where the server offers it; default true; only outside of NGINX
 ---@field transport? fun(request: webpubsub.TransportRequest): webpubsub.TransportResponse?, string?  sends in the library's place; returns the response, or nil and why there is none
 ---@field max_url_bytes? integer  bytes of a request; its headers, whose token repeats the URL, may have a third more; 1024 to 49152; default 12288
 ---@field max_response_bytes? integer  bytes of a response's body; default 1048576
 ---@field max_header_bytes? integer  bytes of all headers of a response; default 65536
 ---@field max_connections? integer  to the service; more tasks wait for their turn; 1 to 10000; default 100; only outside of NGINX
+---@field idle_timeout? number  seconds for which an unused connection is kept; 0.001 to 86400; default 60; only outside of NGINX
+---@field max_connection_age? number  seconds after which a connection is not used again, so that a name's new address is followed; 0.001 to 86400; default 300; only outside of NGINX
 ---@field pool_size? integer  connections of a worker; 1 to 10000; default 100; only inside NGINX
 ---@field backlog? integer  calls of a worker that wait for one of them; 0 to 100000; default 256; only inside NGINX
 ---@field max_deferred? integer  calls of a worker that `defer` queues; 1 to 100000; default 1000; only inside NGINX
@@ -262,25 +263,20 @@ function client:defer(operation, arguments) end
 function client:deferred() end
 
 ---@class webpubsub.events.Options  hub, origins, and one of keys, client and authorize are required
----@field hub string  the hub's name; events of others are answered 404
+---@field hub string  the hub's name
+---@field origins string[]|"*"  hosts that may send events, such as `name.webpubsub.azure.com`; "*": all
 ---@field keys? string[]  access keys of the service, 1 to 8: several while one is rotated
 ---@field client? webpubsub.Client  whose key counts too, whichever it is when an event arrives
----@field authorize? fun(request: webpubsub.events.Request): boolean?  in the place of keys and client, such as for a
----  service without keys: is the request the service's? It may wait; what it raises is a 500
----@field origins string[]|"*"  hosts that may send events, such as `name.webpubsub.azure.com`; "*": all
----@field connect? fun(event: webpubsub.events.ConnectEvent): webpubsub.events.ConnectResult  may it connect? The client
----  waits for the answer; without a handler it may
+---@field authorize? fun(request: webpubsub.events.Request): any  in the place of keys and client: returns a true value where the request is the service's; may wait
+---@field connect? fun(event: webpubsub.events.ConnectEvent): webpubsub.events.ConnectResult  may this client connect? It waits for the answer; without a handler it may
+---@field user_event? webpubsub.events.UserHandler|table<string, webpubsub.events.UserHandler>  for all events that clients send, or by their names, with "*" for all others
 ---@field connected? fun(event: webpubsub.events.ConnectedEvent): webpubsub.events.Rejection?  the handshake is done
----@field disconnected? fun(event: webpubsub.events.DisconnectedEvent): webpubsub.events.Rejection?
----@field joined? fun(event: webpubsub.events.GroupEvent): webpubsub.events.Rejection?  a connection is in a group
+---@field disconnected? fun(event: webpubsub.events.DisconnectedEvent): webpubsub.events.Rejection?  the connection is gone
+---@field joined? fun(event: webpubsub.events.GroupEvent): webpubsub.events.Rejection?  the connection is in a group
 ---@field left? fun(event: webpubsub.events.GroupEvent): webpubsub.events.Rejection?  it is no longer
----@field user_event? webpubsub.events.UserHandler|table<string, webpubsub.events.UserHandler>  for all events that
----  clients send, or by their names, with "*" for all others
----@field unknown? fun(event: webpubsub.events.UnknownEvent): webpubsub.events.Rejection?  for types that are newer than
----  this library; without a handler they are answered 200
----@field logger? fun(line: string)  is told, in one line, which handler raised what, or what is wrong with its answer;
----  what it raises is dropped; default: NGINX's error log, and none elsewhere
----@field max_body_bytes? integer  of a request, 1 to 64 MiB; default 1 MiB; more is answered 413
+---@field unknown? fun(event: webpubsub.events.UnknownEvent): webpubsub.events.Rejection?  for types that are newer than this library; without a handler they are answered 200
+---@field logger? fun(line: string)  is told, in one line, what a handler raised or answered wrong; what it raises itself is dropped; default NGINX's error log
+---@field max_body_bytes? integer  bytes of a request; more is answered 413; 1 to 67108864; default 1048576
 
 ---@alias webpubsub.events.ConnectResult webpubsub.events.ConnectAnswer|webpubsub.events.Rejection|nil
 ---@alias webpubsub.events.UserResult webpubsub.events.UserAnswer|webpubsub.events.Rejection|nil
@@ -323,8 +319,8 @@ function client:deferred() end
 ---@field user_properties webpubsub.events.MqttUserProperty[]
 
 ---@class webpubsub.events.MqttUserProperty
----@field name string
----@field value string
+---@field name string  of the property
+---@field value string  of the property
 
 ---@class webpubsub.events.ConnectedEvent : webpubsub.events.Event
 
@@ -348,17 +344,24 @@ function client:deferred() end
 
 ---@class webpubsub.events.ConnectAnswer
 ---@field user? string  the connection's user from now on
----@field groups? string[]  that it joins
 ---@field roles? string[]  such as `webpubsub.sendToGroup.chat`
+---@field groups? string[]  that it joins
 ---@field subprotocol? string  one of those that the client offers
+---@field mqtt? webpubsub.events.MqttAnswer  to an MQTT client
 ---@field state? table  what later events of the connection carry; at most 6,000 bytes of JSON
----@field mqtt? { user_properties: webpubsub.events.MqttUserProperty[] }  to an MQTT client
 
----@class webpubsub.events.UserAnswer  content or json becomes a message to the client; without either there is none
+---@class webpubsub.events.MqttAnswer
+---@field user_properties? webpubsub.events.MqttUserProperty[]  for the CONNACK packet
+
+---@class webpubsub.events.UserAnswer  content or json is a message to the client; without them there is none
 ---@field content? string  at most 1 MiB
----@field content_type? string  "text" (default), "json", "binary", or the MIME type of one of them
----@field json? any  a Lua value, sent as application/json
----@field state? table  replaces the connection's; at most 6,000 bytes of JSON
+---@field content_type? string  "text", "json", "binary", or the MIME type of one of them; default "text"
+---@field json? any  a Lua value in the place of content, sent as application/json
+---@field state? table  what later events of the connection carry; at most 6,000 bytes of JSON
+
+---@class webpubsub.events.MqttRejection
+---@field user_properties? webpubsub.events.MqttUserProperty[]  for the CONNACK packet
+---@field code? integer  the reason code, or the return code of MQTT 3.1.1; 1 to 255; default what fits the status
 
 ---@class webpubsub.events.Rejection  made by `webpubsub.events.reject`
 
@@ -392,8 +395,7 @@ function events.new(options) end
 --- What a handler returns to refuse: a client's handshake, or a user's event, which drops its connection.
 ---@param status integer  400 to 599
 ---@param message? string  told to the client
----@param mqtt? { code?: integer, user_properties?: webpubsub.events.MqttUserProperty[] }  for MQTT clients; the reason
----  code follows from the status unless it is given
+---@param mqtt? webpubsub.events.MqttRejection  for MQTT clients
 ---@return webpubsub.events.Rejection
 function events.reject(status, message, mqtt) end
 

@@ -54,8 +54,10 @@ decode.list = listing.page
 
 for _, operation in ipairs(core.operations()) do
   local name, returns = operation.name, decode[operation.result] -- a listing has a method of its own, see below
+  local async = name .. "_async"
 
-  methods[name .. "_async"] = function(self, arguments)
+  methods[async] = function(self, arguments)
+    core.extras(self, async) -- or the error would name the operation
     local call = core.prepare(self, name, arguments)
     policies.check_call(arguments, name)
     return task.start(self, name, task.cancel_of(arguments), function(extras)
@@ -66,7 +68,7 @@ for _, operation in ipairs(core.operations()) do
   end
 
   methods[name] = function(self, arguments)
-    if task.is_needed(self) then return methods[name .. "_async"](self, arguments):await() end
+    if task.is_needed(self, name) then return methods[async](self, arguments):await() end
     local response, err = driver.perform(self, name, arguments)
     if not response then error(err, 0) end
     return returns(response)

@@ -3,9 +3,9 @@
 --
 -- A transport is a table of functions: `now()` (seconds of a steady clock), `wall()` (seconds since the epoch),
 -- `sleep(seconds, cancelled)`, which may wake early, and may return the kind, code and message of a failure that ends
--- the call, and `exchange(method, target, headers, body, seconds, cancelled, once)`, which returns status, header block
--- and body, or nil with the kind, code and message of a failure; with `once` the request must not reach the server
--- twice.
+-- the call, and `exchange(call, cancelled)`, which sends what `call:outgoing()` tells and returns true once the response
+-- is delivered to the call, or nil with the kind, code and message of a failure, and whether a kept connection turned
+-- out dead.
 
 local core = require "webpubsub.core"
 local log = require "webpubsub.log"
@@ -33,8 +33,8 @@ local function new_run(call, extras, arguments)
   return run
 end
 
-local function fail(run, kind, code, message)
-  return run.call:failure(run.transport.now(), core.random(), kind, code, message)
+local function fail(run, kind, code, message, stale)
+  return run.call:failure(run.transport.now(), core.random(), kind, code, message, stale)
 end
 
 -- An error of the core's has room for a short message only, and none for reasons.
@@ -62,27 +62,27 @@ local function authorize(run)
   return get_token(run)
 end
 
-local function verdict(classify, status, headers, body)
-  if type(classify) == "table" then return classify[status] end
+local function verdict(classify, call)
+  if type(classify) == "table" then return classify[call:status()] end
+  local status, headers, body = call:received()
   return classify { status = status, headers = core.headers(headers), body = body }
 end
 
 local function send(run)
   local call, transport = run.call, run.transport
   if run.policies then policies.apply(run.policies.before_send, call) end
-  local method, target, headers, body, seconds, once = call:outgoing()
   if run.log then run.log:request() end
 
-  local status, received, content, message =
-    transport.exchange(method, target, headers, body, seconds, run.cancelled, once)
-  if not status then
-    local step = fail(run, received, content, message)
-    if run.log then run.log:failure(received, content) end
+  local ok, kind, code, message, stale = transport.exchange(call, run.cancelled)
+  if not ok then
+    local step = fail(run, kind, code, message, stale)
+    if run.log then run.log:failure(kind, code) end
     return step
   end
-  local decision = run.classify and verdict(run.classify, status, received, content)
+  local status = call:status()
+  local decision = run.classify and verdict(run.classify, call)
   local random = (status >= 300 or decision == "retry") and core.random() or 0
-  local step = call:response(transport.now(), transport.wall(), random, status, received, content, decision)
+  local step = call:respond(transport.now(), transport.wall(), random, decision)
   if run.log then run.log:response(status) end
   return step
 end

@@ -158,7 +158,7 @@ local function settle(run, ended)
   err = err or response.error -- the latter with no_throw
   if err then
     run.failures[#run.failures + 1] = { index = result.index, arguments = result.arguments, error = err }
-    run.stopped = run.stopped or run.stop_on_error
+    run.stopped = run.stopped or run.stop_on_error or err.code == "forked" -- the parent's process goes on with the rest
     if err.status == TOO_MANY_REQUESTS and err.retry_after then pause(run, err.retry_after) end
   else
     run.succeeded = run.succeeded + 1
@@ -263,7 +263,8 @@ function each.run(client, operation, items, options)
   check_context(client, options.context)
   local run = {
     client = client, operation = operation, required = required_argument(operation), next_item = iterate(items),
-    concurrency = options.concurrency or DEFAULT_CONCURRENCY, on_result = options.on_result, stop_on_error = options.stop_on_error,
+    concurrency = options.concurrency or DEFAULT_CONCURRENCY, on_result = options.on_result,
+    stop_on_error = options.stop_on_error,
     context = options.context, cancelled = task.cancel_of(options),
     now = scheduler.now, started = scheduler.now(), paused_until = 0, signal = scheduler:signal(),
     running = {}, active = 0, ended = {}, finished = {}, completed_through = 0, total = 0, succeeded = 0, failures = {},

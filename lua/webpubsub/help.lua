@@ -20,7 +20,7 @@ local function overview()
   end
   lines[#lines + 1] = ""
   lines[#lines + 1] = "webpubsub.help \"close_user_connections\" tells more about one of them."
-  lines[#lines + 1] = "A URL has at most 12 KiB (option max_url_bytes); with its key's token about 11 KiB are left for arguments."
+  lines[#lines + 1] = "A URL has at most 12 KiB (option max_url_bytes), of which a token leaves about 11 for arguments."
   lines[#lines + 1] = "Each has a twin, ..._async, that does not wait: it returns a task, to poll, await or cancel."
   return lines
 end

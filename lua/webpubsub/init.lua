@@ -11,6 +11,7 @@ local events = require "webpubsub.events"
 local filter = require "webpubsub.filter"
 local help = require "webpubsub.help"
 local task = require "webpubsub.task"
+local text_errors = require "webpubsub.text_errors"
 
 return {
   new = client.new,
@@ -21,6 +22,7 @@ return {
   help = help.print,
   null = core.null,
   empty_array = core.empty_array,
+  text_errors = text_errors,
   version = core.version,
   api_version = core.api_version,
 }

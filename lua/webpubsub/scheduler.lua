@@ -79,14 +79,16 @@ local function yielding_transport(self, task, transport)
       wait_for_time(self, task, seconds)
       wait_for_us(task)
     end,
-    exchange = function(method, target, headers, body, seconds, _, once)
+    exchange = function(call)
       if task.cancelled then return withdrawn() end -- while a policy saw the request
-      local exchange = transport.submit(method, target, headers, body, seconds, once)
+      local exchange = transport.submit(call)
       task.exchange, self.exchanges[exchange] = exchange, task
       wait_for_us(task)
       task.exchange = nil
       if task.cancelled then return withdrawn() end
-      return exchange:result()
+      local status, received, content, message, stale = exchange:result()
+      if not status then return nil, received, content, message, stale end
+      return call:deliver(status, received, content)
     end,
   }
 end

@@ -92,15 +92,16 @@ function task.scheduler_of(client, method)
 end
 
 --- Would a call in place hold up others in a loop?
-function task.is_needed(client)
-  return loops.inside() and has_tasks(core.extras(client))
+---@param method string  that was called, for the error where that was without a client
+function task.is_needed(client, method)
+  return loops.inside() and has_tasks(core.extras(client, method))
 end
 
 --- Runs a prepared call to its end: in place, or as a task where others in a loop would be held up.
 ---@return table|nil response
 ---@return table|nil error
 function task.run(client, call, arguments)
-  if not task.is_needed(client) then return driver.run(call, core.extras(client), arguments) end
+  if not task.is_needed(client, call:operation()) then return driver.run(call, core.extras(client), arguments) end
   return task.start(client, call:operation(), task.cancel_of(arguments), function(extras)
     return driver.run(call, extras, arguments)
   end):await()

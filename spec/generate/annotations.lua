@@ -76,9 +76,15 @@ local places = {
   Retry = { "retry", "how attempts follow one another" },
   AccessArguments = { "client_access_url" },
   EachOptions = { "each" },
+  ["events.Options"] = { "events.new", "hub, origins, and one of keys, client and authorize are required" },
+  ["events.ConnectAnswer"] = { "connect" },
+  ["events.UserAnswer"] = { "user_event", "content or json is a message to the client; without them there is none" },
+  ["events.MqttAnswer"] = { "mqtt" },
+  ["events.MqttRejection"] = { "rejection" },
+  ["events.MqttUserProperty"] = { "property" },
 }
 
-local REQUIRED = { hub = true }
+local REQUIRED = { hub = true, origins = true, name = true, value = true }
 
 -- "0 to 100", where a number has a range that people need to know.
 local function range_of(option)
@@ -109,7 +115,7 @@ end
 --- The file's text.
 ---@return string
 function annotations.text()
-  local parts = { HEAD .. classes:gsub("@@(%w+)@@", describe_options) .. events }
+  local parts = { HEAD .. (classes .. events):gsub("@@([%w.]+)@@", describe_options) }
   for _, operation in ipairs(core.operations()) do parts[#parts + 1] = describe(operation) .. "\n" end
   return table.concat(parts)
 end

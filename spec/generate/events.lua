@@ -2,26 +2,7 @@
 
 return [[
 
----@class webpubsub.events.Options  hub, origins, and one of keys, client and authorize are required
----@field hub string  the hub's name; events of others are answered 404
----@field keys? string[]  access keys of the service, 1 to 8: several while one is rotated
----@field client? webpubsub.Client  whose key counts too, whichever it is when an event arrives
----@field authorize? fun(request: webpubsub.events.Request): boolean?  in the place of keys and client, such as for a
----  service without keys: is the request the service's? It may wait; what it raises is a 500
----@field origins string[]|"*"  hosts that may send events, such as `name.webpubsub.azure.com`; "*": all
----@field connect? fun(event: webpubsub.events.ConnectEvent): webpubsub.events.ConnectResult  may it connect? The client
----  waits for the answer; without a handler it may
----@field connected? fun(event: webpubsub.events.ConnectedEvent): webpubsub.events.Rejection?  the handshake is done
----@field disconnected? fun(event: webpubsub.events.DisconnectedEvent): webpubsub.events.Rejection?
----@field joined? fun(event: webpubsub.events.GroupEvent): webpubsub.events.Rejection?  a connection is in a group
----@field left? fun(event: webpubsub.events.GroupEvent): webpubsub.events.Rejection?  it is no longer
----@field user_event? webpubsub.events.UserHandler|table<string, webpubsub.events.UserHandler>  for all events that
----  clients send, or by their names, with "*" for all others
----@field unknown? fun(event: webpubsub.events.UnknownEvent): webpubsub.events.Rejection?  for types that are newer than
----  this library; without a handler they are answered 200
----@field logger? fun(line: string)  is told, in one line, which handler raised what, or what is wrong with its answer;
----  what it raises is dropped; default: NGINX's error log, and none elsewhere
----@field max_body_bytes? integer  of a request, 1 to 64 MiB; default 1 MiB; more is answered 413
+@@events.Options@@
 
 ---@alias webpubsub.events.ConnectResult webpubsub.events.ConnectAnswer|webpubsub.events.Rejection|nil
 ---@alias webpubsub.events.UserResult webpubsub.events.UserAnswer|webpubsub.events.Rejection|nil
@@ -63,9 +44,7 @@ return [[
 ---@field password? string  its bytes
 ---@field user_properties webpubsub.events.MqttUserProperty[]
 
----@class webpubsub.events.MqttUserProperty
----@field name string
----@field value string
+@@events.MqttUserProperty@@
 
 ---@class webpubsub.events.ConnectedEvent : webpubsub.events.Event
 
@@ -87,19 +66,13 @@ return [[
 
 ---@class webpubsub.events.UnknownEvent : webpubsub.events.UserEvent
 
----@class webpubsub.events.ConnectAnswer
----@field user? string  the connection's user from now on
----@field groups? string[]  that it joins
----@field roles? string[]  such as `webpubsub.sendToGroup.chat`
----@field subprotocol? string  one of those that the client offers
----@field state? table  what later events of the connection carry; at most 6,000 bytes of JSON
----@field mqtt? { user_properties: webpubsub.events.MqttUserProperty[] }  to an MQTT client
+@@events.ConnectAnswer@@
 
----@class webpubsub.events.UserAnswer  content or json becomes a message to the client; without either there is none
----@field content? string  at most 1 MiB
----@field content_type? string  "text" (default), "json", "binary", or the MIME type of one of them
----@field json? any  a Lua value, sent as application/json
----@field state? table  replaces the connection's; at most 6,000 bytes of JSON
+@@events.MqttAnswer@@
+
+@@events.UserAnswer@@
+
+@@events.MqttRejection@@
 
 ---@class webpubsub.events.Rejection  made by `webpubsub.events.reject`
 
@@ -133,8 +106,7 @@ function events.new(options) end
 --- What a handler returns to refuse: a client's handshake, or a user's event, which drops its connection.
 ---@param status integer  400 to 599
 ---@param message? string  told to the client
----@param mqtt? { code?: integer, user_properties?: webpubsub.events.MqttUserProperty[] }  for MQTT clients; the reason
----  code follows from the status unless it is given
+---@param mqtt? webpubsub.events.MqttRejection  for MQTT clients
 ---@return webpubsub.events.Rejection
 function events.reject(status, message, mqtt) end
 ]]

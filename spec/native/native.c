@@ -3,6 +3,7 @@
 #include "lua/compat.h"
 
 #include <locale.h>
+#include <openssl/err.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -175,6 +176,25 @@ static int native_decimal_point(lua_State *L)
     return 1;
 }
 
+/* fail_openssl(): puts an error into OpenSSL's queue. */
+static int native_fail_openssl(lua_State *L)
+{
+    (void)L;
+    ERR_raise(ERR_LIB_USER, 1);
+    return 0;
+}
+
+/* openssl_errors(): how many there are; it empties the queue. */
+static int native_openssl_errors(lua_State *L)
+{
+    int count = 0;
+
+    while (ERR_get_error())
+        count++;
+    lua_pushinteger(L, count);
+    return 1;
+}
+
 int luaopen_spec_native(lua_State *L);
 
 __attribute__((visibility("default"))) int luaopen_spec_native(lua_State *L)
@@ -183,7 +203,8 @@ __attribute__((visibility("default"))) int luaopen_spec_native(lua_State *L)
         { "events", native_events },   { "members", native_members }, { "double", native_double },
         { "integer", native_integer }, { "number", native_number },   { "bits", native_bits },
         { "light", native_light },     { "strtod", native_strtod },
-        { "decimal_point", native_decimal_point },
+        { "decimal_point", native_decimal_point }, { "fail_openssl", native_fail_openssl },
+        { "openssl_errors", native_openssl_errors },
         { NULL, NULL },
     };
 

@@ -15,7 +15,7 @@ local expected, ended = { [204] = 0, cancelled = 0 }, { [204] = 0, cancelled = 0
 local forgotten, late = 0, 0
 
 local function submit()
-  local exchange = background:submit(profile, "POST", "/stress", "X-State: " .. state .. "\r\n", nil, GIVE_UP)
+  local exchange = background:submit(profile, "POST", "/stress", "X-State: " .. state .. "\r\n", nil, GIVE_UP, GIVE_UP)
   held[#held + 1] = exchange
   positions[exchange] = #held
   expected[204] = expected[204] + 1
@@ -88,7 +88,7 @@ for outcome, number in pairs(expected) do
   assert(ended[outcome] == number, ("%s: %d instead of %d"):format(outcome, ended[outcome], number))
 end
 
-local last = background:submit(profile, "POST", "/stress", "", nil, GIVE_UP)
+local last = background:submit(profile, "POST", "/stress", "", nil, GIVE_UP, GIVE_UP)
 assert(background:wait(GIVE_UP) and background:next() == last and last:result() == 204)
 
 -- some are in flight while the state is closed

@@ -8,7 +8,7 @@ local IN_FLIGHT = 150 -- more than run at once
 local background = curl.background()
 local profile = assert(curl.profile { origin = origin, proxy = false, ca_file = ca_file })
 local exchanges = {}
-for index = 1, IN_FLIGHT do exchanges[index] = background:submit(profile, "POST", "/exit", "", nil, 60) end
+for index = 1, IN_FLIGHT do exchanges[index] = background:submit(profile, "POST", "/exit", "", nil, 60, 60) end
 background:wait(math.random() * 0.02)
 for index = 1, 10 do exchanges[index]:cancel() end
 

@@ -11,11 +11,12 @@ local support = { LONG = LONG, ARRIVAL = ARRIVAL }
 
 local held = {} -- what is collected is cancelled
 
---- `request` may have a method (POST), target (/), headers, body, timeout (LONG) and once.
+--- `request` may have a method (POST), target (/), headers, body, seconds (LONG), patience (as many) and fresh.
 function support.submit(profile, request)
   request = request or {}
   held[#held + 1] = curl.background():submit(profile, request.method or "POST", request.target or "/",
-    request.headers or "", request.body, request.timeout or LONG, request.once)
+    request.headers or "", request.body, request.seconds or LONG, request.patience or request.seconds or LONG,
+    request.fresh)
   return held[#held]
 end
 

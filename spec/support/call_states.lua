@@ -49,7 +49,7 @@ end
 ---@param random? number default: no jitter
 ---@param verdict? boolean|string
 function call_states.answer(call, now, status, headers, random, verdict)
-  return call:response(now, calls.WALL, random or call_states.MIDDLE, status, headers or "", "", verdict)
+  return calls.respond(call, now, calls.WALL, random or call_states.MIDDLE, status, headers or "", "", verdict)
 end
 
 --- The error of a call that failed.

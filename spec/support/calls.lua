@@ -42,6 +42,14 @@ function calls.sending(operation, arguments, options)
   return call
 end
 
+--- Feeds a response in; returns the next step.
+---@param call table
+---@param verdict? boolean|"retry"
+function calls.respond(call, now, wall, random, status, headers, body, verdict)
+  call:deliver(status, headers, body)
+  return call:respond(now, wall, random, verdict)
+end
+
 --- What `sending` would send: method, target, headers in any case, body, and the header block itself.
 function calls.outgoing(operation, arguments, options)
   local method, target, block, body = calls.sending(operation, arguments, options):outgoing()

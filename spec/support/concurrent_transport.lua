@@ -55,7 +55,8 @@ function concurrent_transport.new(answer)
   function background.wait(_, seconds) transport.wait(seconds) end
   function transport.scheduler() return scheduler.of(background, transport.now) end
 
-  function transport.submit(method, target, headers, body, seconds, once)
+  function transport.submit(call)
+    local method, target, headers, body, seconds, _, _, once = call:outgoing()
     local request = { index = #transport.requests + 1, at = clock, method = method, target = target, body = body,
       headers = core.headers(headers), seconds = seconds, once = once }
     transport.requests[request.index] = request

@@ -18,20 +18,26 @@ function exchange.profile(origin, options)
   return assert(curl.profile(settings))
 end
 
---- `request` may have a method (POST), target (/), headers, body, timeout (5 s) and once.
+--- `request` may have a method (POST), target (/), headers, body, seconds (5), patience (as many) and fresh.
 function exchange.start(profile, request)
   request = request or {}
   return curl.start(profile, request.method or "POST", request.target or "/", request.headers or "", request.body,
-    request.timeout or 5, request.once)
+    request.seconds or 5, request.patience or request.seconds or 5, request.fresh)
+end
+
+--- The result of an exchange that is done, with its info as the last value.
+function exchange.result_of(done)
+  local info = done:info()
+  local status, headers, body, message, stale = done:result()
+  if status then return status, headers, body, info end
+  info.stale = stale
+  return nil, headers, body, message, info
 end
 
 --- Drives a started exchange to its end and returns its result, with its info as the last value.
 function exchange.finish(started)
   wait.until_true(function() return started:step(STEP_SECONDS) end, UNFINISHED_SECONDS, "the exchange to end")
-  local info = started:info()
-  local status, headers, body, message = started:result()
-  if status then return status, headers, body, info end
-  return nil, headers, body, message, info
+  return exchange.result_of(started)
 end
 
 --- A whole exchange: status, header block, body, info; or nil, kind, code, message, info.

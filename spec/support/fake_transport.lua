@@ -12,6 +12,7 @@ local fake_transport = {}
 ---@field failure? string the kind, instead of an answer
 ---@field code? string of the failure
 ---@field message? string of the failure
+---@field stale? boolean it was a kept connection that died
 ---@field takes? number seconds that pass meanwhile
 
 --- A transport that gives these answers in order; a request beyond them is an error of the spec.
@@ -33,13 +34,23 @@ function fake_transport.new(answers)
     fake.advance(fake.nap(seconds))
   end
 
-  function fake.exchange(method, target, headers, body, seconds, cancelled, once)
+  --- What the next request is answered: status, header block and body, or nil and the failure.
+  function fake.answer(call, cancelled)
+    local method, target, headers, body, seconds, patience, fresh, once = call:outgoing()
     fake.requests[#fake.requests + 1] = { method = method, target = target, headers = core.headers(headers),
-      body = body, seconds = seconds, cancelled = cancelled, once = once }
+      body = body, seconds = seconds, patience = patience, fresh = fresh, cancelled = cancelled, once = once }
     local answer = assert(answers and answers[#fake.requests], "no answer is scripted for this request")
     fake.advance(answer.takes or 0)
-    if answer.failure then return nil, answer.failure, answer.code or answer.failure, answer.message or "it failed" end
+    if answer.failure then
+      return nil, answer.failure, answer.code or answer.failure, answer.message or "it failed", answer.stale
+    end
     return answer.status or 204, answer.headers or "", answer.body or ""
+  end
+
+  function fake.exchange(call, cancelled)
+    local status, received, content, message, stale = fake.answer(call, cancelled)
+    if not status then return nil, received, content, message, stale end
+    return call:deliver(status, received, content)
   end
 
   return fake

@@ -2,10 +2,12 @@
  *
  *     torture SCRIPT ARGUMENT
  *
- * SCRIPT returns a function `prepare(argument)`, which returns a function `attempt()`. For every n, in a state of its
- * own, `prepare` runs undisturbed and `attempt` runs with its nth allocation failing: once, and then again with all
- * from the nth on failing, until `attempt` gets through without having met a failure. Every time it must either
- * return true or raise an error about memory, and afterwards every block must have been given back. */
+ * SCRIPT returns a function `prepare(argument)`, which returns a function `attempt()`, and perhaps another, `again()`.
+ * For every n, in a state of its own, `prepare` runs undisturbed and `attempt` runs with its nth allocation failing:
+ * once, and then again with all from the nth on failing, until `attempt` gets through without having met a failure.
+ * Every time it must either return true or raise an error about memory; `again`, undisturbed, must then return true,
+ * whatever is left half done. Afterwards every block must have been given back, OpenSSL's too, such as its copies of
+ * keys, and none that the library gave back may have had a token in it. */
 #define WPS_TORTURE_HOST
 #include "allocate.h"
 
@@ -13,6 +15,8 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
+#include <malloc.h>
+#include <openssl/crypto.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -28,6 +32,8 @@ static struct {
     long countdown;
     long met;         /* failures dealt out */
     long outstanding; /* blocks not given back */
+    long openssl;     /* the same of OpenSSL's, which do not fail */
+    long unwiped;     /* blocks that the library gave back with a token in them */
 } state;
 
 static bool must_fail(void)
@@ -48,10 +54,13 @@ static void count(bool more, bool less)
     __atomic_add_fetch(&state.outstanding, (long)more - (long)less, __ATOMIC_SEQ_CST);
 }
 
+/* Filled with zeros, or somebody else's tokens would be found in it when it is given back. */
 void *torture_malloc(size_t size)
 {
     void *memory = must_fail() ? NULL : malloc(size);
 
+    if (memory)
+        memset(memory, 0, malloc_usable_size(memory));
     count(memory != NULL, false);
     return memory;
 }
@@ -86,6 +95,41 @@ void torture_free(void *memory)
     free(memory);
 }
 
+void torture_free_wiped(void *memory, const char *file, int line)
+{
+    static const char token[] = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."; /* how each of ours begins */
+
+    if (memory && memmem(memory, malloc_usable_size(memory), token, sizeof token - 1)) {
+        __atomic_add_fetch(&state.unwiped, 1, __ATOMIC_SEQ_CST);
+        fprintf(stderr, "%s:%d gives back memory with a token in it\n", file, line);
+    }
+    torture_free(memory);
+}
+
+static void *openssl_malloc(size_t size, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    __atomic_add_fetch(&state.openssl, 1, __ATOMIC_SEQ_CST);
+    return malloc(size);
+}
+
+static void *openssl_realloc(void *old, size_t size, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    __atomic_add_fetch(&state.openssl, old == NULL, __ATOMIC_SEQ_CST);
+    return realloc(old, size);
+}
+
+static void openssl_free(void *memory, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    __atomic_sub_fetch(&state.openssl, memory != NULL, __ATOMIC_SEQ_CST);
+    free(memory);
+}
+
 /* Lua relies on shrinking never to fail. */
 static void *lua_allocate(void *ignored, void *old, size_t old_size, size_t size)
 {
@@ -110,13 +154,13 @@ static void open_libraries(lua_State *L)
     lua_pop(L, 1);
 }
 
-/* Leaves the attempt on the stack. */
+/* Leaves the attempt, and what follows it or nil, on the stack. */
 static bool prepare(lua_State *L, const char *script, const char *argument)
 {
     open_libraries(L);
     if (luaL_dofile(L, script) == LUA_OK) {
         lua_pushstring(L, argument);
-        if (lua_pcall(L, 1, 1, 0) == LUA_OK)
+        if (lua_pcall(L, 1, 2, 0) == LUA_OK)
             return true;
     }
     fprintf(stderr, "%s\n", lua_tostring(L, -1));
@@ -144,31 +188,70 @@ static bool is_balanced(long before)
     return __atomic_load_n(&state.outstanding, __ATOMIC_SEQ_CST) == before;
 }
 
+/* Was the attempt, whose outcome is on top of the stack, as it must be? */
+static bool judge(lua_State *L, int status, long n)
+{
+    bool good = status == LUA_OK ? lua_toboolean(L, -1) : is_memory_error(L);
+
+    if (!good)
+        fprintf(stderr, "allocation %ld: %s\n", n, status == LUA_OK ? "a wrong answer" : luaL_tolstring(L, -1, NULL));
+    return good;
+}
+
+/* Calls the function at `index`, where there is one. */
+static bool go_on(lua_State *L, int index, long n)
+{
+    bool good = true;
+
+    if (lua_isnil(L, index))
+        return true;
+    lua_pushvalue(L, index);
+    good = lua_pcall(L, 0, 1, 0) == LUA_OK && lua_toboolean(L, -1);
+    if (!good)
+        fprintf(stderr, "after allocation %ld: %s\n", n, luaL_tolstring(L, -1, NULL));
+    return good;
+}
+
+static bool judge_memory(long before, long openssl_before, long n)
+{
+    bool good = is_balanced(before);
+
+    if (!good)
+        fprintf(stderr, "allocation %ld: %ld blocks leaked\n", n, state.outstanding - before);
+    if (state.openssl != openssl_before) {
+        fprintf(stderr, "allocation %ld: %ld blocks of OpenSSL's leaked\n", n, state.openssl - openssl_before);
+        good = false;
+    }
+    if (state.unwiped) {
+        fprintf(stderr, "allocation %ld: %ld times\n", n, state.unwiped);
+        good = false;
+    }
+    return good;
+}
+
 /* One attempt in a state of its own; false: it did what it must not. */
 static bool run(const char *script, const char *argument, long n, bool *got_through)
 {
-    long before = state.outstanding;
+    long before = state.outstanding, openssl_before = state.openssl;
     lua_State *L = lua_newstate(lua_allocate, NULL);
     bool good = L && prepare(L, script, argument);
-    int status;
+    int status, again;
 
     if (!good)
         return false;
+    again = lua_gettop(L);
+    lua_pushvalue(L, again - 1);
+    state.unwiped = 0;
     state.met = 0;
     state.countdown = n;
     __atomic_store_n(&state.armed, true, __ATOMIC_SEQ_CST);
     status = lua_pcall(L, 0, 1, 0);
     __atomic_store_n(&state.armed, false, __ATOMIC_SEQ_CST);
     *got_through = state.met == 0;
-    good = status == LUA_OK ? lua_toboolean(L, -1) : is_memory_error(L);
-    if (!good)
-        fprintf(stderr, "allocation %ld: %s\n", n, status == LUA_OK ? "a wrong answer" : luaL_tolstring(L, -1, NULL));
+    good = judge(L, status, n);
+    good = go_on(L, again, n) && good;
     lua_close(L);
-    if (!is_balanced(before)) {
-        fprintf(stderr, "allocation %ld: %ld blocks leaked\n", n, state.outstanding - before);
-        good = false;
-    }
-    return good;
+    return judge_memory(before, openssl_before, n) && good;
 }
 
 /* Runs over every n; returns the number of bad outcomes, or -1 where nothing can be said. */
@@ -193,6 +276,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: torture SCRIPT ARGUMENT\n");
         return 2;
     }
+    if (!CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free))
+        return 2;
     if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, torture_malloc, torture_free, torture_realloc, torture_strdup,
                              torture_calloc))
         return 2;

@@ -12,17 +12,27 @@ local MAX_STATE_BYTES = 8000
 
 local JSON = "application/json"
 
+local OPERATION = "events.reject" -- of its errors; those of an answer go to the log without one
+
+local function refuse(argument, code, message)
+  check.refuse(argument, code, message, OPERATION)
+end
+
+-- MQTT's, as the service takes them; nil for none.
 local function user_properties(list)
-  local properties = {}
+  local properties, entries = {}, 0
   for index, property in ipairs(list) do
     local where = ("mqtt.user_properties[%d]"):format(index)
-    check.fields(property, { name = "string", value = "string" }, where)
-    if not (property.name and property.value) then
-      check.refuse("user_properties", "missing", where .. " needs a name and a value")
-    end
-    properties[index] = { name = property.name, value = property.value }
+    core.check_options(property, "property", where, OPERATION)
+    local name, value = core.field(property, "name"), core.field(property, "value")
+    if not (name and value) then refuse("user_properties", "missing", where .. " needs a name and a value") end
+    properties[index] = { name = name, value = value }
   end
-  return #properties > 0 and properties or nil -- an empty list has no JSON that it could not be mistaken for
+  for _ in pairs(list) do entries = entries + 1 end
+  if entries ~= #properties then
+    refuse("user_properties", "type", "mqtt.user_properties must be a list, { { name = \"...\", value = \"...\" } }")
+  end
+  return entries > 0 and properties or nil
 end
 
 -- ---------------------------------------------------------------- rejections
@@ -48,27 +58,17 @@ local function mqtt_code(status, version)
   end
 end
 
-local function refuse_rejection(argument, message)
-  core.raise("argument", "invalid", message, argument, "events.reject")
-end
-
-local function is_whole(number, low, high)
-  return type(number) == "number" and number >= low and number <= high and number % 1 == 0
-end
-
 --- See `events.reject` in annotations.lua.
 function answer.reject(status, message, mqtt)
   local self = setmetatable({ status = status, message = message or "" }, rejection)
-  if not is_whole(status, 400, 599) then
-    refuse_rejection("status", "status must be an HTTP status from 400 to 599; it is " .. tostring(status))
+  if type(status) ~= "number" or not (status >= 400 and status <= 599) or status % 1 ~= 0 then
+    refuse("status", "invalid", "status must be an HTTP status from 400 to 599; it is " .. tostring(status))
   elseif type(self.message) ~= "string" then
-    refuse_rejection("message", "message must be a string; it is a " .. type(message))
+    refuse("message", "type", "message must be a string; it is a " .. type(message))
   elseif mqtt ~= nil then
-    check.fields(mqtt, { code = "number", user_properties = "table" }, "mqtt")
-    if mqtt.code and not is_whole(mqtt.code, 1, 255) then
-      refuse_rejection("code", "mqtt.code must be a reason code of MQTT, 1 to 255; it is " .. tostring(mqtt.code))
-    end
-    self.mqtt_code, self.user_properties = mqtt.code, user_properties(mqtt.user_properties or {})
+    core.check_options(mqtt, "rejection", "mqtt", OPERATION)
+    self.mqtt_code = core.field(mqtt, "code")
+    self.user_properties = user_properties(core.field(mqtt, "user_properties") or {})
   end
   return self
 end
@@ -78,11 +78,11 @@ end
 -- Appends the header that replaces the connection's state.
 local function add_state(headers, state)
   if state == nil then return end
-  local text = next(state) == nil and "{}" or core.encode_json(state)
-  if not text:find("^{") then check.refuse("state", "type", "state must have names; it is a list") end
+  local text = core.encode_json(state)
+  if not text:find("^{") then refuse("state", "type", "state must have names; it is a list") end
   text = core.base64(text)
   if #text > MAX_STATE_BYTES then
-    check.refuse("state", "invalid", ("state takes %d bytes as base64 of its JSON; a header carries at most %d")
+    refuse("state", "invalid", ("state takes %d bytes as base64 of its JSON; a header carries at most %d")
       :format(#text, MAX_STATE_BYTES))
   end
   headers["ce-connectionState"] = text
@@ -96,32 +96,21 @@ end
 
 local answers = {}
 
-local connect_types = {
-  user = "string", groups = "table", roles = "table", subprotocol = "string", state = "table", mqtt = "table",
-}
-
--- The service takes an empty one for a mistake.
-local function filled(given, name)
-  local text = core.field(given, name)
-  if text == "" then check.refuse(name, "empty", name .. " must not be empty; leave it out") end
-  return text
-end
-
 local function list_of(given, name)
   local list = check.strings(core.field(given, name), name)
   return list and #list > 0 and list or nil
 end
 
 function answers.connect(given)
-  check.fields(given, connect_types, "the answer")
+  core.check_options(given, "connect", "the answer", OPERATION)
   local headers = {}
   local body = {
-    userId = filled(given, "user"), groups = list_of(given, "groups"), roles = list_of(given, "roles"),
-    subprotocol = filled(given, "subprotocol"),
+    userId = core.field(given, "user"), groups = list_of(given, "groups"), roles = list_of(given, "roles"),
+    subprotocol = core.field(given, "subprotocol"),
   }
   local mqtt = core.field(given, "mqtt")
   if mqtt then
-    check.fields(mqtt, { user_properties = "table" }, "mqtt")
+    core.check_options(mqtt, "mqtt", "mqtt", OPERATION)
     local properties = user_properties(core.field(mqtt, "user_properties") or {})
     body.mqtt = properties and { userProperties = properties }
   end
@@ -131,15 +120,13 @@ function answers.connect(given)
   return 200, headers, core.encode_json(body)
 end
 
-local user_types = { content = "string", content_type = "string", json = "any", state = "table" }
-
 local mime_types = { text = "text/plain", json = JSON, binary = "application/octet-stream" }
 
 local function mime_type(content_type)
   for name, mime in pairs(mime_types) do
     if content_type == name or content_type == mime then return mime end
   end
-  check.refuse("content_type", "invalid",
+  refuse("content_type", "invalid",
     "content_type must be \"text\", \"json\", \"binary\", or the MIME type of one of them")
 end
 
@@ -148,21 +135,24 @@ local function message_of(given)
   local content, content_type = core.field(given, "content"), core.field(given, "content_type")
   local json = rawget(given, "json") -- null is a value
   if json == nil then
+    if content_type and not content then
+      refuse("content_type", "invalid", "content_type is given without content; give both, or json")
+    end
     return content, content and mime_type(content_type or "text")
   elseif content or content_type then
-    check.refuse("json", "invalid", "json is sent as application/json; give content and content_type without it")
+    refuse("json", "invalid", "json is sent as application/json; give content and content_type without it")
   end
   return core.encode_json(json), JSON
 end
 
 function answers.user(given)
-  check.fields(given, user_types, "the answer")
+  core.check_options(given, "user_event", "the answer", OPERATION)
   local headers = {}
   add_state(headers, core.field(given, "state"))
   local content, mime = message_of(given)
   if not content then return empty(headers) end
   if #content > MAX_CONTENT_BYTES then
-    check.refuse("content", "invalid", ("the message has %d bytes; at most %d (1 MiB) can be sent"):format(#content,
+    refuse("content", "invalid", ("the message has %d bytes; at most %d (1 MiB) can be sent"):format(#content,
       MAX_CONTENT_BYTES))
   end
   headers["Content-Type"] = mime
@@ -192,7 +182,7 @@ function answer.response(kind, event, given)
   if getmetatable(given) == rejection then return rejected(given, event) end
   if given == nil or not answers[kind] then return empty({}) end -- the service does not wait for it
   if type(given) ~= "table" then
-    check.refuse("answer", "type",
+    refuse("answer", "type",
       ("the answer must be a table, nil or events.reject(status, message); it is a %s"):format(type(given)))
   end
   return answers[kind](given)

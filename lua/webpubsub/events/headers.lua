@@ -20,7 +20,8 @@ end
 ---@return string|nil  the header that is there twice
 function headers.read(given)
   if type(given) ~= "table" then
-    check.refuse("headers", "type", "headers must be a table of names and values; it is a " .. type(given))
+    check.refuse("headers", "type", "headers must be a table of names and values; it is a " .. type(given),
+      "events.handle")
   end
   local read = setmetatable({}, core.headers_type)
   for name, values in pairs(given) do

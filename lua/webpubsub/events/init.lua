@@ -8,6 +8,7 @@ local printable = require "webpubsub.printable"
 require "webpubsub.results"
 
 local answer = require "webpubsub.events.answer"
+local check = require "webpubsub.events.check"
 local event = require "webpubsub.events.event"
 local headers = require "webpubsub.events.headers"
 local options = require "webpubsub.events.options"
@@ -108,8 +109,8 @@ local function read_body(self, fields, body)
   end
   body = body or ""
   if type(body) ~= "string" then
-    core.raise("argument", "type", "body must be a string, or a function that returns one; it is a " .. type(body),
-      "body", "events.handle")
+    check.refuse("body", "type", "body must be a string, or a function that returns one; it is a " .. type(body),
+      "events.handle")
   end
   if #body > self.max_body_bytes then return too_large(self) end
   return body

@@ -5,14 +5,7 @@ local core = require "webpubsub.core"
 
 local options = {}
 
-local MIB = 1024 * 1024
-local MAX_BODY_BYTES = 64 * MIB -- that can be asked for; the service lets a client send 1 MiB
-
-local types = {
-  hub = "string", keys = "table", client = "userdata", authorize = "function", origins = "string or table",
-  connect = "function", connected = "function", disconnected = "function", joined = "function", left = "function",
-  user_event = "function or table", unknown = "function", logger = "function", max_body_bytes = "number",
-}
+local MAX_BODY_BYTES = 1024 * 1024 -- what the service lets a client send
 
 -- What a request must fit: keys in C memory, or the application's own judgement.
 local function credentials(field)
@@ -62,20 +55,11 @@ local function user_events(given)
   return functions
 end
 
-local function body_limit(bytes)
-  bytes = bytes or MIB
-  if not (bytes >= 1 and bytes <= MAX_BODY_BYTES and bytes % 1 == 0) then
-    check.refuse("max_body_bytes", "invalid",
-      ("max_body_bytes must be a whole number from 1 to %d; it is %g"):format(MAX_BODY_BYTES, bytes))
-  end
-  return bytes
-end
-
 --- Raises for what is wrong; returns what the handler keeps of it.
 ---@param given table
 ---@return table
 function options.read(given)
-  check.fields(given, types, "the table of options")
+  core.check_options(given, "events.new", "the table of options", "events.new")
   local function field(name) return core.field(given, name) end
   core.check_hub(field "hub")
   local keys, authorize = credentials(field)
@@ -87,7 +71,7 @@ function options.read(given)
       joined = field "joined", left = field "left", unknown = field "unknown",
     },
     user_events = user_events(field "user_event"),
-    logger = field "logger", max_body_bytes = body_limit(field "max_body_bytes"),
+    logger = field "logger", max_body_bytes = field "max_body_bytes" or MAX_BODY_BYTES,
   }
 end
 

@@ -33,18 +33,20 @@ function transport.new(origin, options)
     max_response_bytes = core.field(options, "max_response_bytes"),
     max_header_bytes = core.field(options, "max_header_bytes"),
     max_connections = core.field(options, "max_connections"),
-    http2 = core.field(options, "http2"),
+    idle_timeout = core.field(options, "idle_timeout"),
+    max_connection_age = core.field(options, "max_connection_age"),
   }
   if not profile then core.raise(kind, code, why, argument, "new") end
 
-  local function submit(method, target, headers, body, seconds, once)
-    return curl.background():submit(profile, method, target, headers, body, seconds, once)
+  local function submit(call)
+    return curl.background():submit(profile, call:outgoing())
   end
 
   local spent -- one exchange object serves one call after the other
 
-  local function exchange(method, target, headers, body, seconds, cancelled, once)
-    local running = curl.start(profile, method, target, headers, body, seconds, once, spent)
+  local function exchange(call, cancelled)
+    local method, target, headers, body, seconds, patience, fresh = call:outgoing()
+    local running = curl.start(profile, method, target, headers, body, seconds, patience, fresh, spent)
     spent = nil
     while not running:step(cancelled and CANCEL_SLICE or HOOK_SLICE) do
       if cancelled and cancelled() then
@@ -52,9 +54,10 @@ function transport.new(origin, options)
         return nil, "cancelled", "cancelled", "the call was cancelled"
       end
     end
-    local status, received, content, message = running:result()
+    local status, received, content, message, stale = running:result()
     spent = running
-    return status, received, content, message
+    if not status then return nil, received, content, message, stale end
+    return call:deliver(status, received, content)
   end
 
   return {

@@ -48,14 +48,15 @@ end
 ---@param origin string  scheme, host and port
 ---@param base table  a transport
 function custom.new(send, origin, base)
-  local function exchange(method, target, headers, body, seconds, _, once)
+  local function exchange(call)
+    local method, target, headers, body, seconds, _, _, once = call:outgoing()
     local names = {}
     for name, value in pairs(core.headers(headers)) do names[name] = value end
     local response, message = send {
       method = method, url = origin .. target, headers = names, body = body, timeout = seconds, once = once,
     }
     if response == nil then return nil, "transport", "failed", tostring(message or "the transport gave no reason") end
-    return check(response)
+    return call:deliver(check(response))
   end
 
   local function sleep(seconds, cancelled)

@@ -391,9 +391,10 @@ function nginx.new(origin, options)
   self.pool = pool_of(self, scheme, self.secure and read_client_certificate(self, options) or "", options)
   self.spare[1] = core.http1(self.max_header_bytes, self.max_response_bytes) -- raises what is wrong with the limits
 
-  local function guarded(method, target, headers, body, seconds, cancelled, once)
+  local function guarded(call, cancelled)
     phases.check_io()
     local status, received, content, message
+    local method, target, headers, body, seconds, _, _, once = call:outgoing()
     local one = new_exchange(self, method, target, headers, body, seconds, once)
     if cancelled then
       status, received, content, message = perform_unless(cancelled, one)
@@ -401,7 +402,8 @@ function nginx.new(origin, options)
       status, received, content, message = perform(one)
     end
     if received == "argument" then core.raise(received, content, message) end -- the configuration's fault
-    return status, received, content, message
+    if not status then return nil, received, content, message end
+    return call:deliver(status, received, content)
   end
 
   return {

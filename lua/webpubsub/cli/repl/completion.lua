@@ -17,8 +17,8 @@ local CONTEXT = {
 local OPTIONS = {
   "connection_string", "endpoint", "key", "credential", "hub", "timeout", "attempt_timeout", "connect_timeout",
   "retries", "retry", "headers", "user_agent", "policies", "logger", "log_ids", "reverse_proxy", "proxy", "ca_file",
-  "client_cert", "client_key", "client_key_password", "http2", "max_url_bytes", "max_response_bytes",
-  "max_header_bytes", "max_connections", "allow_http", "transport", "pool_size", "backlog", "max_deferred",
+  "client_cert", "client_key", "client_key_password", "max_url_bytes", "max_response_bytes", "max_header_bytes",
+  "max_connections", "idle_timeout", "max_connection_age", "allow_http", "transport", "pool_size", "backlog", "max_deferred",
 }
 
 -- Arguments by method; the operations' come from their table.

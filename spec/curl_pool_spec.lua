@@ -36,7 +36,7 @@ local function succeed(list)
   for _, one in ipairs(list) do assert.are.equal(204, (one:result())) end
 end
 
-describe("a profile's lane", function()
+describe("a profile's pool", function()
   it("holds up no other profile when its server never answers", function()
     local of_dead = profile(dead.origin, { max_connections = 5 })
     local waiting = submit_all(50, of_dead)
@@ -86,13 +86,13 @@ describe("a profile's lane", function()
   it("lets time run out in each queue by itself", function()
     local list, started = {}, curl.now()
     for index, seconds in ipairs({ 0.6, 0.3, 0.45 }) do
-      local of_profile = profile(dead.origin, { max_connections = 1 })
+      local of_profile = profile(dead.origin, { max_connections = 1, idle_timeout = index })
       list[2 * index - 1] = submit(of_profile)
-      list[2 * index] = submit(of_profile, { timeout = seconds })
+      list[2 * index] = submit(of_profile, { patience = seconds })
     end
     for _, seconds in ipairs({ 0.3, 0.45, 0.6 }) do
-      local message = assert_fails("timeout", "attempt_timeout", take():result())
-      assert.is_truthy(message:find(("not sent within %g s"):format(seconds), 1, true), message)
+      local message = assert_fails("timeout", "queue_timeout", take():result())
+      assert.is_truthy(message:find(("within %g s"):format(seconds), 1, true), message)
       local late = curl.now() - started - seconds
       assert.is_true(late > -0.001 and late < 0.5, "late by " .. late)
     end
@@ -109,40 +109,41 @@ describe("a profile's lane", function()
   end)
 end)
 
-describe("a server that may speak HTTP/2", function()
+describe("TLS handshakes", function()
+  local HANDSHAKES = 16
   local tls_server
 
   setup(function() tls_server = scripted_server.start({ tls = certs.valid }) end)
   teardown(function() tls_server:stop() end)
   before_each(function() tls_server:reset() end)
 
-  local function burst(script)
-    local of_profile, count = profile(tls_server.origin, { ca_file = certs.ca.cert }), 10
+  local function burst(script, count)
+    local of_profile = profile(tls_server.origin, { ca_file = certs.ca.cert })
     tls_server:script(script)
     local list = submit_all(count, of_profile)
     return function() succeed(take_all(#list)) end
   end
 
-  it("is connected to once, before it is known", function()
-    local finish = burst({ steps.on_accept(steps.delay(0.3)), default = { steps.delay(0.3), NO_CONTENT } })
-    wait.until_true(function() return tls_server:connections() == 1 end, ARRIVAL, "a connection")
+  local function slow_accepts(seconds, count)
+    local script = { default = NO_CONTENT }
+    for index = 1, count do script[index] = steps.on_accept(steps.delay(seconds)) end
+    return script
+  end
+
+  it("are under way in a limited number", function()
+    local finish = burst(slow_accepts(0.3, HANDSHAKES), 2 * HANDSHAKES)
+    wait.until_true(function() return tls_server:connections() == HANDSHAKES end, ARRIVAL, "the first of them")
     assert.is_false(background:wait(0.15))
-    assert.are.equal(1, tls_server:connections())
-    finish()
-    assert.are.equal(10, tls_server:connections())
-  end)
-
-  it("is not waited for by all when it is slow", function()
-    local finish = burst({ steps.on_accept(steps.delay(4)), default = NO_CONTENT })
-    wait.until_true(function() return tls_server:connections() > 1 end, 3, "more connections")
+    assert.are.equal(HANDSHAKES, tls_server:connections())
     finish()
   end)
 
-  it("does not hold up another profile while it is connected to", function()
-    local finish = burst({ steps.on_accept(steps.delay(0.8)), default = NO_CONTENT })
+  it("do not hold up another profile", function()
+    local finish = burst(slow_accepts(0.8, HANDSHAKES), 2 * HANDSHAKES)
+    wait.until_true(function() return tls_server:connections() == HANDSHAKES end, ARRIVAL, "the first of them")
     submit(profile(server.origin))
     assert.are.equal(204, (take():result()))
-    assert.are.equal(10, background:pending())
+    assert.are.equal(2 * HANDSHAKES, background:pending())
     finish()
   end)
 end)

@@ -1,0 +1,90 @@
+-- What a person reads where nobody catches an error: one line of text that says what is wrong. The hosts that show an
+-- error object by itself are tried as they are, those that know strings only with webpubsub.text_errors.
+
+local nginx = require("spec.support.nginx")
+local process = require("spec.support.process")
+
+local LUA_5_1 = _VERSION == "Lua 5.1" and not rawget(_G, "jit")
+
+local MISTAKE = [[
+  local webpubsub = require "webpubsub"
+  local client = webpubsub.new { endpoint = "https://contoso.webpubsub.azure.com", key = "k", hub = "chat" }
+  local function mistake() client:close_user_connections { user = "" } end
+]]
+local TEXT = "webpubsub: close_user_connections: user must not be empty; "
+
+-- The first line that the program of that source leaves on standard error; it must have failed.
+local function complaint_of(source)
+  local result = process.run_lua(MISTAKE .. source)
+  assert.are_not.equal(0, result.code)
+  return result.stderr:match("^[^\n]*")
+end
+
+local function assert_says(line, text)
+  assert.is_truthy(line:find(text or TEXT, 1, true), line)
+  assert.is_nil(line:find("table: ", 1, true) or line:find("(null)", 1, true) or line:find("unknown reason", 1, true))
+end
+
+describe("an error that nobody catches", function()
+  it("is text in the interpreter itself", function()
+    if LUA_5_1 then return end -- it knows strings only
+    assert_says(complaint_of("mistake()"))
+  end)
+
+  it("is text in the interpreter with text_errors", function()
+    assert_says(complaint_of("webpubsub.text_errors(mistake)()"))
+  end)
+
+  it("is text in luv's callbacks with text_errors", function()
+    assert_says(complaint_of([[
+      local uv = require "luv"
+      uv.new_timer():start(0, 0, webpubsub.text_errors(mistake))
+      uv.run()]]))
+  end)
+
+  it("is itself after cqueues' loop", function()
+    local result = process.run_lua(MISTAKE .. [[
+      local loop = require("cqueues").new()
+      loop:wrap(mistake)
+      local ok, err = loop:loop()
+      io.write(tostring(ok), " ", err.kind, " ", tostring(err))]])
+    assert_says(result.stdout, "false argument " .. TEXT)
+  end)
+
+  it("is text in each phase of NGINX with text_errors", function()
+    if not rawget(_G, "jit") then return end
+    local web = nginx.start({ http = "init_worker_by_lua_block {" .. MISTAKE .. [[
+        package.loaded.mistake = webpubsub.text_errors(mistake) }
+      ]], server = [[
+      location = /content { content_by_lua_block { require("mistake")() } }
+      location = /access { access_by_lua_block { require("mistake")() } }
+      location = /log { content_by_lua_block { ngx.say("x") } log_by_lua_block { require("mistake")() } }
+      location = /timer { content_by_lua_block { ngx.timer.at(0, function() require("mistake")() end) ngx.say("x") } }
+    ]] })
+    finally(function() web:stop() end)
+    for _, path in ipairs({ "/content", "/access", "/log", "/timer" }) do web:get(path) end
+    web:quit()
+    local count = 0
+    for line in web:log():gmatch("[^\n]+") do
+      if line:find("[error]", 1, true) then
+        count = count + 1
+        assert_says(line)
+      end
+    end
+    assert.are.equal(4, count)
+  end)
+end)
+
+describe("text_errors", function()
+  local text_errors = require("webpubsub").text_errors
+
+  it("passes on arguments, results and errors that are text", function()
+    assert.are.same({ 1, nil, 3 }, { text_errors(function(...) return ... end)(1, nil, 3) })
+    assert.are.same({ false, "as it is\nhere" }, { pcall(text_errors(function() error("as it is\nhere", 0) end)) })
+  end)
+
+  it("makes one line of two", function()
+    local object = setmetatable({}, { __tostring = function() return "what it is\n  because: of that" end })
+    assert.are.same({ false, "what it is because: of that" }, { pcall(text_errors(function() error(object) end)) })
+  end)
+end)
