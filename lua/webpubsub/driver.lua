@@ -37,10 +37,10 @@ local function fail(run, kind, code, message, stale)
   return run.call:failure(run.transport.now(), core.random(), kind, code, message, stale)
 end
 
--- An error of the core's has room for a short message only, and none for reasons.
-local function fail_for_want_of_token(run, code, message, kind, details)
-  run.reason = kind == "credential" and { message = message, details = details } or nil
-  return fail(run, kind or "credential", code, message)
+-- An error of the core's has room for a short message only; that of a chain is longer.
+local function fail_for_want_of_token(run, code, message, kind)
+  run.reason = message
+  return fail(run, kind, code, message)
 end
 
 local function get_token(run)
@@ -48,9 +48,9 @@ local function get_token(run)
   local claims = call:claims()
   local token = credential:current(claims, transport, run.reach)
   if token then return call:token(transport.now(), token) end
-  local code, message, kind, details
-  token, code, message, kind, details = credential:get(claims, transport, run.reach, call:left(transport.now()))
-  if not token then return fail_for_want_of_token(run, code, message, kind, details) end
+  local code, message, kind
+  token, code, message, kind = credential:get(claims, transport, run.reach, call:left(transport.now()))
+  if not token then return fail_for_want_of_token(run, code, message, kind) end
   return call:token(transport.now(), token)
 end
 
@@ -116,9 +116,7 @@ local function finish(run)
     step = withdrawn(run) and withdraw(run) or actions[step](run)
   end
   local response, err = call:result(run.no_throw)
-  if err and run.reason and err.kind == "credential" then
-    err.message, err.details = run.reason.message, run.reason.details
-  end
+  if err and err.kind == "credential" and run.reason then err.message = run.reason end
   if run.log then
     local failure = err or response.error -- the latter with no_throw
     if failure then run.log:error(failure) end

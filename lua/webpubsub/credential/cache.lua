@@ -2,8 +2,8 @@
 --- the others wait for what comes of it, or go on with the old token while that is valid.
 ---
 --- A source is a table with `fetch(self, request)`, which may wait, and returns the token, when it expires and when to
---- ask for the next (seconds since the epoch; 0: nobody says), or nil, a code, a message, the seconds to wait before
---- another request, and a list of reasons. `request` has `claims`, `seconds` to take at most, `retries` where those
+--- ask for the next (seconds since the epoch; 0: nobody says), or nil, a code, a message, and the seconds to wait before
+--- another request. `request` has `claims`, `seconds` to take at most, `retries` where those
 --- are limited, `transport`, whose clocks count, and `reach(origin, near)`, which makes the transport to another server.
 
 local cache = {}
@@ -79,7 +79,7 @@ end
 
 -- A flight has come down, whoever waits for it. What a call's own deadline has cut short says nothing to others, nor
 -- what belongs to the parent process.
-local function land(flight, ok, token, expires, refresh, pause, details)
+local function land(flight, ok, token, expires, refresh, pause)
   local state, transport = flight.state, flight.transport
   local now, wall = transport.now(), transport.wall()
   if state.flights[flight.key] == flight then state.flights[flight.key] = nil end
@@ -90,7 +90,7 @@ local function land(flight, ok, token, expires, refresh, pause, details)
     flight.token = token
     keep(state, wall, token, expires, refresh)
   else
-    flight.code, flight.message, flight.pause, flight.details = expires, refresh, pause, details
+    flight.code, flight.message, flight.pause = expires, refresh, pause
   end
   flight.is_cut = not flight.token and flight.due_with_call and now >= flight.due
   if not flight.token and flight.key == "" and not flight.is_cut and flight.code ~= "forked" then
@@ -170,10 +170,10 @@ local function outcome(state, flight, transport)
   if not flight.over or flight.is_cut then
     return nil, "deadline", "no token was there within the call's timeout", "timeout"
   end
-  return nil, flight.code, flight.message, "credential", flight.details
+  return nil, flight.code, flight.message, "credential"
 end
 
---- The token, for which the caller waits at most `seconds`; or nil, code, message, kind and a list of reasons.
+--- The token, for which the caller waits at most `seconds`; or nil, code, message and kind.
 function Credential:get(claims, transport, reach, seconds)
   local state, due = states[self], transport.now() + seconds
   local flight
@@ -183,7 +183,8 @@ function Credential:get(claims, transport, reach, seconds)
     if not flight and not claims and state.failure and transport.now() < state.retry_at then flight = state.failure end
     flight = flight or take_off(state, claims, transport, reach, seconds)
     if not flight.over and flight.thread == (coroutine.running() or "main") then
-      return nil, "credential", "the credential function has made a call that needs a token of its own"
+      return nil, "credential", "the credential function has made a call that needs a token of its own",
+        "credential"
     end
     if not flight.over then await(flight, transport, due) end
     if flight.token or flight.code ~= "forked" then break end -- the parent process asks for that one

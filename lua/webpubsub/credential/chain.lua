@@ -20,17 +20,16 @@ end
 
 function Chain:fetch(request)
   if self.kept then return self.kept.source:fetch(request) end
-  local reasons, lines = {}, {}
+  local lines = {}
   for index, entry in ipairs(self) do
-    local token, expires, refresh, _, details = fetch_from(entry, request)
+    local token, expires, refresh = fetch_from(entry, request)
     if token then
       self.kept = entry
       return token, expires, refresh
     end
-    reasons[index] = { code = expires, message = refresh, target = entry.name, details = details }
     lines[index] = ("%s: %s"):format(entry.name, refresh)
   end
-  return nil, "no_token", "no source of tokens works here; " .. table.concat(lines, "; "), nil, reasons
+  return nil, "no_token", "no source of tokens works here; " .. table.concat(lines, "; ")
 end
 
 --- A source of several.
