@@ -1,19 +1,14 @@
 -- Messages over connections that die, as the server counts them: with `retries = 0` none arrives twice.
 
 local webpubsub = require("webpubsub")
+local at_most_once = require("spec.support.at_most_once")
 local failing_calls = require("spec.support.failing_calls")
 local scripted_server = require("spec.support.scripted_server")
 local steps = require("spec.support.steps")
 
 local ACCEPTED = steps.reply({ status = 202 })
-local FULL = steps.reply({ status = 202, body = "0123456789" })
 local ROUNDS = 5
-
--- What becomes of a connection: each with the request it has just read, or before there is one.
-local DEATHS = {
-  steps.close(), steps.abort(), { steps.truncate(FULL, 30), steps.abort() }, { ACCEPTED, steps.close() },
-  { ACCEPTED, steps.abort() }, steps.on_accept(steps.close()), steps.on_accept(steps.abort()),
-}
+local MESSAGES, SEED = 4000, 20241201 -- to a server that lets connections die at random
 
 local server
 
@@ -25,7 +20,7 @@ after_each(function() server:stop() end)
 local function script_deaths()
   local script = { default = ACCEPTED }
   for _ = 1, ROUNDS do
-    for _, death in ipairs(DEATHS) do
+    for _, death in ipairs(at_most_once.DEATHS) do
       for _, step in ipairs({ ACCEPTED, death, death }) do script[#script + 1] = step end
     end
   end
@@ -33,15 +28,8 @@ local function script_deaths()
   return #script
 end
 
--- How often the server has seen each message.
-local function times_seen()
-  local times = {}
-  for _, request in ipairs(server:requests()) do times[request.body] = (times[request.body] or 0) + 1 end
-  return times
-end
-
 local function message(number)
-  return { content = "message " .. number, context = { timeout = 10 } }
+  return { content = at_most_once.message(number), context = { timeout = 20 } }
 end
 
 -- The response to one message, in place or as a task.
@@ -82,7 +70,7 @@ describe("a message with retries = 0", function()
     it("reaches the server once or not at all when sent " .. how, function()
       local count = script_deaths()
       local accepted, errors = send_all(failing_calls.client(server.origin, { retries = 0 }), count)
-      local times, failures = times_seen(), 0
+      local times, failures = server:times_seen(), 0
       for number = 1, count do
         local seen = times[message(number).content] or 0
         if accepted[number] then
@@ -97,6 +85,19 @@ describe("a message with retries = 0", function()
     end)
   end
 
+  for how, send_all in pairs(ways) do
+    it(("arrives as its sender is told, of %d sent %s to a server that closes at random"):format(MESSAGES, how),
+      function()
+        local unread, told = at_most_once.script(server, MESSAGES, SEED), {}
+        local accepted, errors = send_all(failing_calls.client(server.origin, { retries = 0 }), MESSAGES)
+        for number = 1, MESSAGES do
+          local err = errors[number]
+          told[number] = accepted[number] and "202" or ("%s %s: %s"):format(err.kind, err.code, err.message)
+        end
+        at_most_once.check(server, told, unread)
+      end)
+  end
+
   for _, name in ipairs(METHODS) do
     it("is said to have possibly arrived when a kept connection dies under it, through " .. name, function()
       server:script({ ACCEPTED, steps.close(), default = ACCEPTED })
@@ -105,7 +106,7 @@ describe("a message with retries = 0", function()
       local err = failing_calls.raised_by(send, client, name, 2)
       failing_calls.assert_error({ "transport", "closed", 1, true }, err)
       assert.is_truthy(err.message:find("the request may have been carried out", 1, true), err.message)
-      assert.are.same({ ["message 1"] = 1, ["message 2"] = 1 }, times_seen())
+      assert.are.same({ ["message 1"] = 1, ["message 2"] = 1 }, server:times_seen())
     end)
   end
 end)
@@ -116,7 +117,7 @@ describe("a message with retries, the default,", function()
       server:script({ ACCEPTED, steps.close(), ACCEPTED })
       local client = failing_calls.client(server.origin)
       for number = 1, 2 do assert.are.equal(202, send(client, name, number).status) end
-      assert.are.same({ ["message 1"] = 1, ["message 2"] = 2 }, times_seen())
+      assert.are.same({ ["message 1"] = 1, ["message 2"] = 2 }, server:times_seen())
     end)
   end
 end)

@@ -75,7 +75,7 @@ local function run(source, limit)
   assert(file:write(PRELUDE, source))
   file:close()
   -- without what the suite has open: the limit is for the program alone
-  local child = process.run({ "sh", "-c", ('for path in /proc/$$/fd/*; do [ "${path##*/}" -le 2 ] || '
+  local child = process.run({ "bash", "-c", ('for path in /proc/$$/fd/*; do [ "${path##*/}" -le 2 ] || '
     .. 'eval "exec ${path##*/}>&-"; done; ulimit -n %d; exec %s'):format(limit or 256,
     shell.join({ process.interpreter(), script, server.origin, secure.origin, certs.ca.cert })) },
     { env = { LUA_PATH = package.path, LUA_CPATH = package.cpath } })

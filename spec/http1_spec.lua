@@ -1,28 +1,34 @@
--- The HTTP/1.1 codec: what is written, what is read, and that it makes no difference how the bytes were cut.
+-- The HTTP/1.1 codec, as exchanges use it: what is written, what is read, and that it makes no difference how the bytes
+-- were cut.
 
 local core = require("webpubsub.core")
 local calls = require("spec.support.calls")
+local exchanges = require("spec.support.exchanges")
 
 local SPLITS = 20 -- random ones for every message
 local SEED = 20241201
 
-local function request(http, method, body)
-  return http:request(method or "POST", "/api/hubs/chat/:closeConnections?api-version=1", "contoso.example", "", body)
+-- An exchange that has sent its request, on a connection of its own.
+local function sent(options)
+  local x = exchanges.new(options)
+  exchanges.send(x, { method = options and options.method, target = "/api/hubs/chat/:closeConnections?api-version=1" })
+  return x
 end
 
 -- How reading ends: { status = …, … }, or { kind = …, code = … } with the rest of a failure.
-local function outcome(http, done, kind, code, message)
-  if done == nil then return { kind = kind, code = code, message = message, received = http:received() } end
-  if done == false then return { incomplete = true } end
-  local status, headers, body, keep_alive, reason = http:result()
-  return { status = status, headers = headers, body = body, keep_alive = keep_alive, reason = reason }
+local function outcome(x, move)
+  if move ~= "finished" then return { incomplete = true } end
+  local kind, code, message = x:failure()
+  if kind then return { kind = kind, code = code, message = message } end
+  local status, headers, body, reason = x:result()
+  return { status = status, headers = headers, body = body, keep = x:keep(), reason = reason }
 end
 
-local function feed(http, pieces, ends)
-  local done, kind, code, message = false, nil, nil, nil
-  for _, piece in ipairs(pieces) do done, kind, code, message = http:feed(piece) end
-  if ends and done ~= nil then done, kind, code, message = http:finish() end
-  return outcome(http, done, kind, code, message)
+local function feed(x, pieces, ends)
+  local move = "read"
+  for _, piece in ipairs(pieces) do move = x:received(piece) end
+  if ends then move = x:ended() end
+  return outcome(x, move)
 end
 
 local function bytewise(bytes)
@@ -44,10 +50,10 @@ end
 -- Reads the bytes whole, one by one and at random splits, and returns the outcome, which is the same for all.
 local function read(bytes, options)
   options = options or {}
-  local http = core.http1(options.max_header_bytes, options.max_response_bytes)
+  local x = exchanges.new(options)
   local function attempt(pieces)
-    request(http, options.method)
-    return feed(http, pieces, options.ends)
+    exchanges.send(x, { method = options.method })
+    return feed(x, pieces, options.ends)
   end
   local result = attempt({ bytes })
   assert.are.same(result, attempt(bytewise(bytes)))
@@ -69,12 +75,12 @@ local function assert_too_large(bytes, option, options)
 end
 
 describe("http1 request", function()
-  local http
-
-  before_each(function() http = core.http1() end)
-
-  local function written(...)
-    return core.http1():request(...)
+  local function written(method, target, host, headers, body)
+    local x = exchanges.new()
+    assert(exchanges.begin(x, { method = method, target = target, host = host, headers = headers, body = body })
+      == "connect")
+    assert(x:connected(false, 0) == "write")
+    return x:outgoing()
   end
 
   it("is the request line, Host, the headers and the length, in this order", function()
@@ -115,9 +121,12 @@ describe("http1 request", function()
     ["header HOST"] = { "POST", "/", "h", "HOST: evil\r\n" },
   }) do
     it("is refused, naming " .. about, function()
-      local err = calls.refusal(http.request, http, arguments[1], arguments[2], arguments[3], arguments[4])
-      assert.are.equal("argument", err.kind)
-      assert.is_truthy(err.message:find(about, 1, true), err.message)
+      local x = exchanges.new()
+      assert.are.equal("finished", exchanges.begin(x, { method = arguments[1], target = arguments[2],
+        host = arguments[3], headers = arguments[4] }))
+      local kind, _, message = x:failure()
+      assert.are.equal("argument", kind)
+      assert.is_truthy(message:find(about, 1, true), message)
     end)
   end
 end)
@@ -125,7 +134,7 @@ end)
 describe("http1 response", function()
   it("has status, reason, header block and body", function()
     assert.are.same({ status = 404, reason = "Not Found", headers = "X-One: 1\r\nContent-Length:2\r\nx-empty:\r\n",
-      body = "hi", keep_alive = true },
+      body = "hi", keep = true },
       read("HTTP/1.1 404 Not Found\r\nX-One: 1\r\nContent-Length:2\r\nx-empty:\r\n\r\nhi"))
   end)
 
@@ -137,7 +146,7 @@ describe("http1 response", function()
 
   it("has no body when it answers HEAD or is a 204 or 304, whatever its headers announce", function()
     assert.are.same({ status = 404, reason = "Not Found", headers = "Content-Length: 115\r\n", body = "",
-      keep_alive = true }, read("HTTP/1.1 404 Not Found\r\nContent-Length: 115\r\n\r\n", { method = "HEAD" }))
+      keep = true }, read("HTTP/1.1 404 Not Found\r\nContent-Length: 115\r\n\r\n", { method = "HEAD" }))
     for _, status in ipairs({ 204, 304 }) do
       for _, framing in ipairs({ "Content-Length: 5", "Transfer-Encoding: chunked", "X: no framing" }) do
         local result = read(("HTTP/1.1 %d \r\n%s\r\n\r\n"):format(status, framing))
@@ -148,7 +157,7 @@ describe("http1 response", function()
   end)
 
   it("follows interim responses, of which nothing remains", function()
-    assert.are.same({ status = 200, reason = "OK", headers = "Content-Length: 1\r\n", body = "x", keep_alive = true },
+    assert.are.same({ status = 200, reason = "OK", headers = "Content-Length: 1\r\n", body = "x", keep = true },
       read("HTTP/1.1 100 Continue\r\nConnection: close\r\nContent-Length: 9\r\n\r\nHTTP/1.1 103 Hints\r\nX: y\r\n\r\n"
         .. "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"))
   end)
@@ -160,7 +169,7 @@ describe("http1 response", function()
 
   it("may come in chunks, with extensions and trailers, which are dropped", function()
     assert.are.same({ status = 200, reason = "OK", headers = "Transfer-Encoding: Chunked\r\n",
-      body = "Wikipedia in\r\n", keep_alive = true },
+      body = "Wikipedia in\r\n", keep = true },
       read("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n4\r\nWiki\r\n0005;name=\"value\"\r\npedia\r\n"
         .. "5;x\r\n in\r\n\r\n0;last\r\nX-Trailer: x\r\nContent-Length: 3\r\nConnection: close\r\n\r\n"))
   end)
@@ -169,14 +178,14 @@ describe("http1 response", function()
     local bytes = "HTTP/1.1 200 OK\r\n\r\nuntil the end"
     assert.is_true(read(bytes).incomplete)
     local result = read(bytes, { ends = true })
-    assert.are.same({ 200, "until the end", false }, { result.status, result.body, result.keep_alive })
+    assert.are.same({ 200, "until the end", false }, { result.status, result.body, result.keep })
   end)
 
   describe("leaves the connection", function()
     local function keeps(bytes, options)
       local result = read(bytes, options)
       assert.is_not_nil(result.status, result.message)
-      return result.keep_alive
+      return result.keep
     end
 
     it("usable by its version, unless Connection says otherwise in any of its tokens", function()
@@ -210,21 +219,21 @@ describe("http1 response", function()
   end)
 
   describe("that ends early is closed", function()
-    local function assert_closed(bytes, received, about)
+    local function assert_closed(bytes, about)
       local result = read(bytes, { ends = true })
-      assert.are.same({ "transport", "closed", received }, { result.kind, result.code, result.received })
+      assert.are.same({ "transport", "closed" }, { result.kind, result.code })
       assert.is_truthy(result.message:find(about, 1, true), result.message)
     end
 
-    it("before its first byte, which tells a stale connection", function()
-      assert_closed("", false, "before any answer")
+    it("before its first byte", function()
+      assert_closed("", "before any answer")
     end)
 
     it("in the middle", function()
       local whole = "HTTP/1.1 100 \r\n\r\n"
         .. "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX: y\r\n\r\n"
-      for length = 1, #whole - 1 do assert_closed(whole:sub(1, length), true, "in the middle") end
-      assert_closed("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhi", true, "in the middle")
+      for length = 1, #whole - 1 do assert_closed(whole:sub(1, length), "in the middle") end
+      assert_closed("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhi", "in the middle")
     end)
   end)
 
@@ -300,9 +309,11 @@ describe("http1 response", function()
     end
 
     it("when it comes before the request", function()
-      local done, kind, code = core.http1():feed("HTTP/1.1 408 Request Timeout\r\n\r\n")
-      assert.is_nil(done)
-      assert.are.same({ "protocol", "malformed" }, { kind, code })
+      local x = exchanges.new()
+      exchanges.begin(x, {})
+      x:connected(false, 0)
+      local result = feed(x, { "HTTP/1.1 408 Request Timeout\r\n\r\n" })
+      assert.are.same({ "protocol", "malformed" }, { result.kind, result.code })
     end)
   end)
 
@@ -318,15 +329,10 @@ describe("http1 response", function()
     end)
 
     it("with 64 KiB of head and a byte, unless told otherwise, be it one line without an end", function()
-      local http = core.http1()
-      request(http)
-      assert.is_true(http:feed(head(65536)))
-      request(http)
-      assert.is_nil((http:feed(head(65537))))
-      request(http)
-      assert.is_false(http:feed(("x"):rep(65536)))
-      local _, kind, code = http:feed("x")
-      assert.are.same({ "protocol", "too_large" }, { kind, code })
+      assert.are.equal(200, feed(sent(), { head(65536) }).status)
+      assert.are.equal("too_large", feed(sent(), { head(65537) }).code)
+      assert.is_true(feed(sent(), { ("x"):rep(65536) }).incomplete)
+      assert.are.equal("too_large", feed(sent(), { ("x"):rep(65536), "x" }).code)
     end)
 
     it("with interim responses, extensions and trailers that exceed max_header_bytes together", function()
@@ -364,28 +370,27 @@ describe("http1 response", function()
   end)
 
   it("reads many responses with one object, from which a failure does not show", function()
-    local http = core.http1()
+    local x = exchanges.new()
     for _ = 1, 3 do
-      request(http)
-      assert.is_nil((http:feed("nonsense\r\n")))
-      assert.is_nil((http:feed("HTTP/1.1 200 OK\r\n\r\n")), "broken until the next request")
-      request(http)
-      assert.is_false(http:received())
-      assert.is_true(http:feed("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"))
-      assert.are.same({ 200, "Content-Length: 2\r\n", "hi", true, "OK" }, { http:result() })
+      exchanges.send(x, {})
+      assert.are.equal("malformed", feed(x, { "nonsense\r\n" }).code)
+      assert.are.equal("malformed", feed(x, { "HTTP/1.1 200 OK\r\n\r\n" }).code, "broken until the next request")
+      exchanges.send(x, {})
+      assert.are.same({ status = 200, headers = "Content-Length: 2\r\n", body = "hi", keep = true, reason = "OK" },
+        feed(x, { "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi" }))
     end
   end)
 
-  it("can be taken when it is whole, and not before or after it was cleared", function()
-    local http = core.http1()
-    assert.has_error(function() http:result() end)
-    request(http)
-    http:feed("HTTP/1.1 200 OK\r\n")
-    assert.has_error(function() http:result() end)
-    http:feed("Content-Length: 0\r\n\r\n")
-    assert.are.equal(200, (http:result()))
-    http:clear()
-    assert.has_error(function() http:result() end)
+  it("can be taken when it is whole, and not before or after it was forgotten", function()
+    local x = exchanges.new()
+    assert.has_error(function() x:result() end)
+    exchanges.send(x, {})
+    x:received("HTTP/1.1 200 OK\r\n")
+    assert.has_error(function() x:result() end)
+    x:received("Content-Length: 0\r\n\r\n")
+    assert.are.equal(200, (x:result()))
+    x:recycle()
+    assert.has_error(function() x:result() end)
   end)
 end)
 
@@ -393,9 +398,79 @@ describe("http1 limits", function()
   for _, value in ipairs({ 0, -1, 1.5, 2 ^ 40, 0 / 0, "many", true }) do
     it("refuse " .. tostring(value), function()
       for position, name in ipairs({ "max_header_bytes", "max_response_bytes" }) do
-        local err = calls.refusal(core.http1, position == 1 and value or nil, position == 2 and value or nil)
+        local err = calls.refusal(core.exchange, "contoso.example", 5, position == 1 and value or nil,
+          position == 2 and value or nil)
         assert.are.same({ "argument", name }, { err.kind, err.argument })
       end
     end)
   end
+end)
+
+-- Bytes are looked at eight at a time: each at every place, alone and among others.
+describe("http1 looks at every byte, wherever it stands, of", function()
+  local LENGTH = 19
+
+  -- Which bytes `accepts` takes at every place of a text that is otherwise letters, as one string; a byte that is
+  -- taken at some places only is an error.
+  local function taken(accepts)
+    local bytes = {}
+    for byte = 0, 255 do
+      local times = 0
+      for length = 1, LENGTH do
+        for place = 1, length do
+          local text = ("x"):rep(place - 1) .. string.char(byte) .. ("x"):rep(length - place)
+          times = times + (accepts(text) and 1 or 0)
+        end
+      end
+      assert.is_true(times == 0 or times == LENGTH * (LENGTH + 1) / 2, byte .. " was taken " .. times .. " times")
+      if times > 0 then bytes[#bytes + 1] = string.char(byte) end
+    end
+    return table.concat(bytes)
+  end
+
+  -- The bytes that a set of Lua's matches.
+  local function every(set)
+    local bytes = {}
+    for byte = 1, 255 do
+      if string.char(byte):find(set) then bytes[#bytes + 1] = string.char(byte) end
+    end
+    return table.concat(bytes)
+  end
+
+  local x
+
+  before_each(function() x = exchanges.new() end)
+
+  local function answers(head)
+    exchanges.send(x, {})
+    return x:received("HTTP/1.1 204 OK\r\n" .. head .. "\r\n\r\n") == "finished" and not x:failure()
+  end
+
+  local function asks(request)
+    return exchanges.begin(x, request) == "connect"
+  end
+
+  local VALUE = "[\t\32-\126\128-\255]"
+  local TOKEN = "[%w!#$%%&'*+%-.^_`|~]"
+
+  it("a response's header values", function()
+    assert.are.equal(every(VALUE), taken(function(text) return answers("A: b" .. text .. "c") end))
+  end)
+
+  it("a response's header names", function()
+    -- a colon ends a name
+    assert.are.equal(every(TOKEN), (taken(function(text) return answers("A" .. text .. "b:") end):gsub(":", "")))
+  end)
+
+  it("a request's header values", function()
+    assert.are.equal(every(VALUE), taken(function(text) return asks({ headers = "A: b" .. text .. "c\r\n" }) end))
+  end)
+
+  it("a request's target", function()
+    assert.are.equal(every("[\33-\126]"), taken(function(text) return asks({ target = "/" .. text }) end))
+  end)
+
+  it("a request's method", function()
+    assert.are.equal(every(TOKEN), taken(function(text) return asks({ method = "A" .. text }) end))
+  end)
 end)

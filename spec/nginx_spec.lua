@@ -86,25 +86,25 @@ describe("in NGINX", function()
   end)
 
   describe("a kept connection that the server has closed", function()
-    it("is replaced, and the request sent again and counted", function()
+    it("is replaced, and the request sent again at once in an attempt of its own", function()
       server:script({ OK, steps.close(), OK })
-      assert.are.equal("204 204 1", web:run(with_client("stale", "", [[
+      assert.are.equal("204 204 2", web:run(with_client("stale", "retry = { delay = 60 }", [[
         local first, second = close(client), client:close_user_connections { user = "alice" }
         return first, second.status, second.attempts]])))
       assert.are.equal(3, #server:requests())
-      assert.are.equal("1", web:run(with_client("stale", "",
-        [[return require("webpubsub.core").extras(client).transport.counts.resent]])))
     end)
 
-    it("is replaced as often as there was another such", function()
-      server:script({ OK, OK, OK, steps.close(), steps.close(), steps.close(), OK })
-      assert.are.equal("204 1", web:run(with_client("all_stale", "", [[
+    it("takes the others that are kept with it", function()
+      server:script({ OK, OK, OK, steps.close(), default = OK })
+      assert.are.equal("204 2 204 1", web:run(with_client("all_stale", "", [[
         local threads = {}
         for i = 1, 3 do threads[i] = ngx.thread.spawn(close, client) end
         for i = 1, 3 do ngx.thread.wait(threads[i]) end
-        local response = client:close_user_connections { user = "alice" }
-        return response.status, response.attempts]])))
-      assert.are.equal(7, #server:requests())
+        local first = client:close_user_connections { user = "alice" }
+        local second = client:close_user_connections { user = "alice" }
+        return first.status, first.attempts, second.status, second.attempts]])))
+      local requests = server:requests()
+      assert.are.same({ 6, 4, 4 }, { #requests, requests[5].connection, requests[6].connection })
     end)
 
     it("fails the call that must not arrive twice", function()
@@ -114,9 +114,9 @@ describe("in NGINX", function()
       assert.are.equal(2, #server:requests())
     end)
 
-    it("is no more than tried once more", function()
+    it("is replaced by a new one, whose death is a failure like any other", function()
       server:script({ OK, steps.close(), steps.close(), OK })
-      assert.are.equal("204 2", web:run(with_client("stale_twice", "retry = { delay = 0.01 }", [[
+      assert.are.equal("204 3", web:run(with_client("stale_twice", "retry = { delay = 0.01 }", [[
         close(client)
         local response = client:close_user_connections { user = "alice" }
         return response.status, response.attempts]])))
@@ -160,6 +160,19 @@ describe("in NGINX", function()
     assert.are.equal(2, server:connections())
   end)
 
+  it("what a server sends unasked, or its end, is seen although the worker has been busy", function()
+    for _, late in ipairs({ steps.raw("HTTP/1.1 500 Late\r\nContent-Length: 0\r\n\r\n"), steps.close() }) do
+      server:reset()
+      server:script({ { OK, steps.delay(0.05), late }, default = OK })
+      assert.are.equal("204 204", web:run(with_client("busy" .. late.kind, "retries = 0", [[
+        local now = require("webpubsub.core").now
+        local first, stop = close(client), now() + 0.2
+        while now() < stop do end
+        return first, close(client)]])))
+      assert.are.equal(2, server:connections())
+    end
+  end)
+
   it("a slow response ends with its attempt, on time", function()
     server:script({ default = { steps.raw("HTTP/1.1 200 OK\r\n"), steps.silence() } })
     local started = socket.gettime()
@@ -180,19 +193,57 @@ describe("in NGINX", function()
 
   it("connections are bounded, and so are the calls that wait for one", function()
     server:script({ default = steps.silence() })
-    local options = "pool_size = 1, backlog = 1, connect_timeout = 0.3, attempt_timeout = 1, retries = 0"
+    local options = "pool_size = 1, backlog = 1, connect_timeout = 0.1, attempt_timeout = 1, retries = 0"
     local text = web:run(with_client("bounded", options, [[
-      local function call() return close(client) end
-      local first, second = ngx.thread.spawn(call), ngx.thread.spawn(call)
+      local function call(context) return close(client, context) end
+      local first, second = ngx.thread.spawn(call), ngx.thread.spawn(call, { timeout = 0.3 })
       local third = call()
       local _, of_second = ngx.thread.wait(second)
       local _, of_first = ngx.thread.wait(first)
       return third, "|", of_second, "|", of_first]]))
     local third, second, first = text:match("^(.*) | (.*) | (.*)$")
     contains(third, "transport busy: ", "raise pool_size or backlog")
-    contains(second, "timeout connect_timeout: ", "within 0.3 s")
+    contains(second, "timeout deadline: ", "timeout of 0.3 s")
     contains(first, "timeout attempt_timeout: ")
     assert.are.equal(1, server:connections())
+  end)
+
+  it("the wait for a connection counts towards the call's time and not the attempt's", function()
+    server:script({ default = { steps.delay(0.3), OK } })
+    local options = "pool_size = 1, attempt_timeout = 0.5, retries = 0"
+    assert.are.equal("204 204 204 204", web:run(with_client("patient", options, [[
+      local threads, results = {}, {}
+      for i = 1, 4 do threads[i] = ngx.thread.spawn(close, client) end
+      for i = 1, 4 do results[i] = select(2, ngx.thread.wait(threads[i])) end
+      return unpack(results)]])))
+  end)
+
+  it("a call after a failure takes a new connection, and leaves the kept ones to others", function()
+    server:script({ { steps.delay(0.1), OK }, { steps.delay(0.1), OK },
+      { steps.raw("HTTP/1.1 200 OK\r\n"), steps.abort() }, default = OK })
+    assert.are.equal("204 204 204 2 204", web:run(with_client("fresh", "retry = { delay = 0.001 }", [[
+      local threads, results = {}, {}
+      for i = 1, 2 do threads[i] = ngx.thread.spawn(close, client) end
+      for i = 1, 2 do results[i] = select(2, ngx.thread.wait(threads[i])) end
+      local response = client:close_user_connections { user = "alice" }
+      return results[1], results[2], response.status, response.attempts, close(client)]])))
+    local connections = {}
+    for index, request in ipairs(server:requests()) do connections[index] = request.connection end
+    local died = connections[3]
+    assert.are.same({ 3, 3 - died }, { connections[4], connections[5] })
+  end)
+
+  it("connections are kept for idle_timeout, and used for max_connection_age at most", function()
+    web:run(with_client("idle", "idle_timeout = 0.2", "return close(client)"))
+    wait.until_true(function() return server:open_connections() == 0 end, 2, "the idle connection to be closed")
+    server:reset()
+    server:script({ default = OK })
+    assert.are.equal("204 204 204", web:run(with_client("old", "max_connection_age = 0.3", [[
+      local first, second = close(client), close(client)
+      ngx.sleep(0.35)
+      return first, second, close(client)]])))
+    local requests = server:requests()
+    assert.are.same({ 1, 1, 2 }, { requests[1].connection, requests[2].connection, requests[3].connection })
   end)
 
   it("a call can be cancelled while it waits for the network, which closes its connection", function()
@@ -234,13 +285,22 @@ describe("in NGINX", function()
   it("options that NGINX's directives replace are refused, naming the directive", function()
     for options, about in pairs({
       ['ca_file = "/etc/ssl/certs/ca-certificates.crt"'] = "lua_ssl_trusted_certificate",
-      ['proxy = "http://127.0.0.1:1"'] = "reverse_proxy",
+      ['proxy = "https://127.0.0.1:1"'] = "https:// one in NGINX",
+      ['proxy = "socks5h://secret:word@127.0.0.1:1"'] = "http:// proxies only",
+      ['proxy = "127.0.0.1:1"'] = "http://[user:password@]host[:port]",
+      ['proxy = "http://secret:word@127.0.0.1:1/path"'] = "http://[user:password@]host[:port]",
+      ['proxy = "http://secret:word@bad host:1"'] = "http://[user:password@]host[:port]",
+      ['proxy = "http://127.0.0.1:65536"'] = "http://[user:password@]host[:port]",
+      ["connect_timeout = 0"] = "connect_timeout",
+      ["idle_timeout = 0"] = "idle_timeout",
+      ["max_connection_age = -1"] = "max_connection_age",
       ['client_cert = "/nowhere", client_key_password = "x"'] = "client_key_password",
       ['client_cert = "/nowhere"'] = "client_cert cannot be read",
       ["max_header_bytes = 0.5"] = "max_header_bytes",
     }) do
-      contains(web:run(('return outcome(client, "", { endpoint = "https://contoso.example", %s })'):format(options)),
-        "argument invalid: ", about)
+      local text = web:run(('return outcome(client, "", { endpoint = "https://contoso.example", %s })'):format(options))
+      contains(text, "argument invalid: ", about)
+      assert.is_nil(text:find("secret"), text)
     end
     assert.are.equal("204", web:run(with_client("no_proxy", "proxy = false", "return close(client)")))
   end)

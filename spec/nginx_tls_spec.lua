@@ -155,6 +155,17 @@ describe("in NGINX, TLS", function()
         return most]]):format(server.port)))
     end)
 
+    it("is not stopped by those of another server", function()
+      local deaf, server = serve_slowly(40, 60), serve({ tls = certs.valid })
+      assert.are.equal("204", trusting:run(([[
+        local deaf = client("deaf_beside", { endpoint = "https://localhost:%d", connect_timeout = 3, retries = 0 })
+        local threads = {}
+        for i = 1, 40 do threads[i] = ngx.thread.spawn(close, deaf) end
+        local result = close(client("beside", { endpoint = "https://localhost:%d", connect_timeout = 1, retries = 0 }))
+        for i = 1, 40 do ngx.thread.kill(threads[i]) end
+        return result]]):format(deaf.port, server.port)))
+    end)
+
     it("is not stopped by those that were given up", function()
       local server = serve_slowly(16, 60)
       contains(trusting:run(([[

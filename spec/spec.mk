@@ -5,10 +5,11 @@
 #help make test-more     browsers, npm clients, other hosts, clean roots; takes long
 #help make test-debian12, test-debian13, test-i386      the suite in a clean root of that system
 #help make test-asan, test-valgrind, torture, stress, fuzz    memory, threads, exits, hostile bytes
+#help make oracle        100,000 responses through our HTTP and through libcurl's
 #help make bench, bench-many, bench-nginx    speed, as ratios between things run in turn
 #help make interop       the vendor's own clients against the emulator
 
-.PHONY: test-one test-asan run-asan test-valgrind torture stress fuzz bench bench-many bench-nginx interop
+.PHONY: test-one test-asan run-asan test-valgrind torture stress fuzz oracle bench bench-many bench-nginx interop
 
 BUSTED = busted --lua=$(shell command -v $(LUA_BIN)) --output=$(OUTPUT) $(SPECS)
 OUTPUT ?= utfTerminal
@@ -85,17 +86,29 @@ $(STRESS_HOSTS): $(wildcard csrc/*/*.[ch]) spec/stress/host.c
 	$(CC) -std=c99 $(WARNINGS) $(BASE) -O1 -g $(SANITIZER) $(shell pkg-config --cflags lua5.4) -o $@ \
 	    $(filter %.c,$^) -llua5.4 -lcurl -lssl -lcrypto -lpthread -ldl
 
-# Random responses against the HTTP/1.1 codec, and documents against the reader of JSON, under ASan and UBSan.
-FUZZERS := build/fuzz/http1_fuzz build/fuzz/json_fuzz
+# Random responses, streams and documents against the HTTP/1.1 codec, the exchange and the reader of JSON, under ASan and
+# UBSan.
+FUZZERS := build/fuzz/http1_fuzz build/fuzz/exchange_fuzz build/fuzz/json_fuzz
 FUZZ_SECONDS ?= 10
 fuzz: deps-build $(FUZZERS)
-	for fuzzer in $(FUZZERS); do $$fuzzer $(FUZZ_SECONDS) || exit 1; done
+	@for fuzzer in $(FUZZERS); do $$fuzzer $(FUZZ_SECONDS) || exit 1; done
 
-build/fuzz/http1_fuzz: $(patsubst %,csrc/core/%.c,http1 http1_request headers bytes)
-build/fuzz/json_fuzz: $(patsubst %,csrc/core/%.c,json json_number bytes)
-build/fuzz/%: spec/fuzz/%.c $(wildcard csrc/core/*.h)
+# What the exchange stands on, without the rest of the core.
+HTTP1 := $(addprefix csrc/core/,exchange.c http1.c http1_request.c headers.c bytes.c)
+build/fuzz/http1_fuzz build/fuzz/exchange_fuzz: $(HTTP1)
+build/fuzz/json_fuzz: $(addprefix csrc/core/,json.c json_number.c bytes.c)
+$(FUZZERS): build/fuzz/%: spec/fuzz/%.c $(wildcard spec/fuzz/*.h csrc/core/*.h)
 	@mkdir -p $(@D)
 	$(CC) -std=c99 $(WARNINGS) $(BASE) $(ASAN_FLAGS) -o $@ $(filter %.c,$^)
+
+# The same responses through our exchange and through libcurl's own HTTP.
+ORACLE := build/oracle/oracle
+oracle: deps-test $(ORACLE)
+	ORACLE_RESPONSES=100000 $(MAKE) --no-print-directory run-specs LUA=5.4 SPECS=spec/oracle_spec.lua
+
+$(ORACLE): spec/oracle/oracle.c spec/fuzz/messages.h $(HTTP1) $(wildcard csrc/core/*.h)
+	@mkdir -p $(@D)
+	$(CC) -std=c99 $(WARNINGS) $(BASE) -O2 -o $@ $(filter %.c,$^) -lcurl
 
 bench: deps-test
 	@sh .ci/deps nginx-light

@@ -1,5 +1,6 @@
 /* bytes.c - bytes: the growable buffer, slices, and the error record everything above reports into. */
 #include "core/bytes.h"
+#include "core/words.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -268,12 +269,7 @@ struct wps_slice wps_slice_trim(struct wps_slice slice)
 
 bool wps_slice_has_control(struct wps_slice slice)
 {
-    for (size_t i = 0; i < slice.length; i++) {
-        unsigned char byte = (unsigned char)slice.data[i];
-        if (byte < 0x20 || byte == 0x7f)
-            return true;
-    }
-    return false;
+    return wps_slice_any(slice, wps_control);
 }
 
 /* RFC 3629: shortest forms only, no surrogates, nothing past U+10FFFF. */

@@ -162,6 +162,8 @@ static bool is_connected(const struct wps_exchange *exchange)
 
 enum wps_move wps_exchange_received(struct wps_exchange *exchange, const char *data, size_t length)
 {
+    if (length)
+        exchange->keep = false; /* more than the response */
     if (!is_connected(exchange) || !length)
         return exchange->move;
     if (!exchange->written) { /* nobody asked: a late answer to an earlier request, or a server of another kind */
@@ -182,6 +184,7 @@ enum wps_move wps_exchange_received(struct wps_exchange *exchange, const char *d
 
 enum wps_move wps_exchange_ended(struct wps_exchange *exchange)
 {
+    exchange->keep = false;
     if (!is_connected(exchange) || replace(exchange))
         return exchange->move;
     if (wps_http1_end(&exchange->http) == WPS_HTTP1_DONE)

@@ -44,7 +44,7 @@ struct wps_exchange_order {
 struct wps_exchange {
     struct wps_http1 http;  /* the response, where `error` is none */
     struct wps_error error; /* WPS_TRANSPORT, WPS_TIMEOUT, WPS_PROTOCOL, WPS_CANCELLED, WPS_ARGUMENT, WPS_NO_MEMORY */
-    bool keep;     /* finished: the connection can take another request */
+    bool keep;     /* finished: the connection can take another request; taken back by whatever follows the response */
     bool stale;    /* failed: on a kept connection, before anything arrived */
     bool distrust; /* failed: what else is kept for this server is likely to be dead as well */
     bool fresh;    /* the connection must be a new one */

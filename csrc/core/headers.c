@@ -1,5 +1,6 @@
 /* headers.c - a header block as text: look up, check, replace. */
 #include "core/headers.h"
+#include "core/words.h"
 
 #include <string.h>
 
@@ -62,55 +63,38 @@ static bool is_token_byte(unsigned char byte)
 
 bool wps_slice_is_token(struct wps_slice slice)
 {
+    if (!wps_slice_any(slice, wps_unusual_in_name))
+        return slice.length > 0;
     for (size_t i = 0; i < slice.length; i++)
         if (!is_token_byte((unsigned char)slice.data[i]))
             return false;
     return slice.length > 0;
 }
 
-/* Eight bytes at a time, for all headers of all requests and responses pass through here: is none of them below 0x20 or
- * 0x7f? A tab counts as one that is. */
-static bool is_harmless(const char *eight)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones * 0x80;
-    uint64_t bytes, deletes;
-
-    memcpy(&bytes, eight, sizeof bytes);
-    deletes = bytes ^ ones * 0x7f;
-    return !((((bytes - ones * 0x20) & ~bytes) | ((deletes - ones) & ~deletes)) & tops);
-}
-
-/* The byte that no value may have, or NULL. */
-static const char *find_forbidden(struct wps_slice value)
-{
-    size_t i = 0;
-
-    while (i + sizeof(uint64_t) <= value.length && is_harmless(value.data + i))
-        i += sizeof(uint64_t);
-    for (; i < value.length; i++) {
-        unsigned char byte = (unsigned char)value.data[i];
-        if ((byte < 0x20 && byte != '\t') || byte == 0x7f)
-            return value.data + i;
-    }
-    return NULL;
-}
-
 bool wps_slice_is_header_value(struct wps_slice slice)
 {
-    return find_forbidden(slice) == NULL;
+    return !wps_slice_any(slice, wps_no_value);
+}
+
+/* The first byte that no value may have, of a value that has one. */
+static unsigned char forbidden_byte(struct wps_slice value)
+{
+    struct wps_slice byte = { value.data, 1 };
+
+    while (wps_slice_is_header_value(byte))
+        byte.data++;
+    return (unsigned char)*byte.data;
 }
 
 enum wps_kind wps_headers_check(struct wps_slice name, struct wps_slice value, struct wps_error *error)
 {
-    const char *forbidden = find_forbidden(value);
-
     if (!wps_slice_is_token(name))
         return wps_fail(error, WPS_ARGUMENT, "headers", "invalid",
                         "a header name may have letters, digits and !#$%%&'*+-.^_`|~ only, and at least one of them");
-    if (forbidden)
+    if (!wps_slice_is_header_value(value))
         return wps_fail(error, WPS_ARGUMENT, "headers", "invalid",
                         "the value of header %.*s has a control byte (0x%02x); CR, LF and NUL would end it early",
-                        (int)(name.length < 64 ? name.length : 64), name.data, (unsigned char)*forbidden);
+                        (int)(name.length < 64 ? name.length : 64), name.data, forbidden_byte(value));
     return WPS_OK;
 }
 

@@ -407,6 +407,28 @@ enum wps_http1_progress wps_http1_end(struct wps_http1 *http)
     return progress(http);
 }
 
+/* ------------------------------------------------------------------ handing over */
+
+static void swap(struct wps_buffer *a, struct wps_buffer *b)
+{
+    struct wps_buffer other = *a;
+
+    *a = *b;
+    *b = other;
+}
+
+void wps_http1_take(struct wps_http1 *http, struct wps_buffer *headers, struct wps_buffer *body)
+{
+    size_t length = http->headers.length;
+
+    if (length) /* they move to the front, over the status line */
+        memmove(http->head.data, http->headers.data, length);
+    wps_buffer_truncate(&http->head, length);
+    http->reason = http->headers = wps_slice_of(NULL);
+    swap(&http->head, headers);
+    swap(&http->body, body);
+}
+
 /* ------------------------------------------------------------------ life */
 
 void wps_http1_recycle(struct wps_http1 *http)

@@ -92,6 +92,9 @@ enum wps_kind wps_http1_request(struct wps_http1 *http, const struct wps_http1_r
 enum wps_http1_progress wps_http1_feed(struct wps_http1 *http, const char *data, size_t length);
 /* The connection has ended, which is the end of some responses; never WPS_HTTP1_MORE. */
 enum wps_http1_progress wps_http1_end(struct wps_http1 *http);
+/* Swaps the header block and the body of a response that is whole for what these two hold; no byte of a body is copied.
+ * `reason` and `headers` are absent after it. */
+void wps_http1_take(struct wps_http1 *http, struct wps_buffer *headers, struct wps_buffer *body);
 /* Forgets request and response, which may hold secrets; keeps the memory of small ones. */
 void wps_http1_recycle(struct wps_http1 *http);
 void wps_http1_free(struct wps_http1 *http);

@@ -1,15 +1,13 @@
 /* http1_request.c - an HTTP/1.1 request as bytes. */
 #include "core/http1.h"
 #include "core/headers.h"
+#include "core/words.h"
 
 #include <string.h>
 
 static bool is_visible(struct wps_slice text)
 {
-    for (size_t i = 0; i < text.length; i++)
-        if (text.data[i] <= ' ' || text.data[i] > '~')
-            return false;
-    return text.length > 0;
+    return text.length > 0 && !wps_slice_any(text, wps_invisible);
 }
 
 /* A header that would change where the request ends or whom it is for. */

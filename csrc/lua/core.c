@@ -247,9 +247,9 @@ __attribute__((visibility("default"))) int luaopen_webpubsub_core(lua_State *L)
     wpsL_register_events(L);
     wpsL_register_identity(L);
     wpsL_register_program(L);
-    wpsL_register_http1(L);
     wpsL_register_client(L);
     wpsL_register_call(L);
+    wpsL_register_exchange(L);
     wpsL_register_result(L);
     return 1;
 }

@@ -30,8 +30,8 @@
 ---@field max_response_bytes? integer  bytes of a response's body; default 1048576
 ---@field max_header_bytes? integer  bytes of all headers of a response; default 65536
 ---@field max_connections? integer  to the service; more tasks wait for their turn; 1 to 10000; default 100; only outside of NGINX
----@field idle_timeout? number  seconds for which an unused connection is kept; 0.001 to 86400; default 60; only outside of NGINX
----@field max_connection_age? number  seconds after which a connection is not used again, so that a name's new address is followed; 0.001 to 86400; default 300; only outside of NGINX
+---@field idle_timeout? number  seconds for which an unused connection is kept; 0.001 to 86400; default 60
+---@field max_connection_age? number  seconds after which a connection is not used again, so that a name's new address is followed; 0.001 to 86400; default 300
 ---@field pool_size? integer  connections of a worker; 1 to 10000; default 100; only inside NGINX
 ---@field backlog? integer  calls of a worker that wait for one of them; 0 to 100000; default 256; only inside NGINX
 ---@field max_deferred? integer  calls of a worker that `defer` queues; 1 to 100000; default 1000; only inside NGINX

@@ -126,6 +126,14 @@ function ScriptedServer:requests()
   return requests
 end
 
+--- How often each body was received, of requests whose bodies are lines of text; there may be very many.
+---@return table<string, integer>
+function ScriptedServer:times_seen()
+  local times = {}
+  for body in (self:call("times_seen") .. "\n"):gmatch("([^\n]*)\n") do times[body] = (times[body] or 0) + 1 end
+  return times
+end
+
 --- How many connections have been accepted.
 ---@return integer
 function ScriptedServer:connections()

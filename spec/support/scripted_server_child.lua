@@ -52,6 +52,12 @@ function commands.requests()
   return current.requests
 end
 
+function commands.times_seen()
+  local lines = {}
+  for _, request in ipairs(current.requests) do lines[#lines + 1] = request.body end
+  return table.concat(lines, "\n")
+end
+
 function commands.connections()
   -- Connections the kernel has completed belong to the count even if their turn has not come yet.
   while accept(0) do end

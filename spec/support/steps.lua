@@ -49,6 +49,13 @@ function steps.raw(bytes)
   return { kind = "raw", bytes = bytes }
 end
 
+--- Takes so many bytes of what the client sends, whatever they are; to be played on_accept, before a request is read.
+---@param bytes integer
+function steps.take(bytes)
+  check(type(bytes) == "number" and bytes >= 1, "take takes the number of bytes")
+  return { kind = "take", bytes = bytes }
+end
+
 --- Nothing for a while.
 ---@param seconds number
 function steps.delay(seconds)

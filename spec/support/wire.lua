@@ -30,6 +30,9 @@ function encoders.table(value)
   return "{" .. table.concat(fields, ",") .. "}"
 end
 
+--- A value as Lua's own literal.
+wire.encode = encode
+
 local function load_value(text)
   local source = "return " .. text
   if setfenv then return setfenv(assert(loadstring(source)), {})() end -- luacheck: ignore 113 (Lua 5.1)

@@ -1,6 +1,6 @@
 -- What is tortured: the library is loaded, a client is made, a call succeeds, another is refused by the service, a
--- third by our own checks; a task succeeds, another is cancelled, a third forgotten; the HTTP/1.1 codec writes a
--- request and reads a response that outgrows its first buffers; an event is answered, another refused.
+-- third by our own checks; a task succeeds, another is cancelled, a third forgotten; an exchange writes a request and
+-- reads a response that outgrows its first buffers; an event is answered, another refused.
 
 -- An error that is not about memory must be the one that was asked for.
 local function expect(kind, ok, err)
@@ -9,13 +9,16 @@ local function expect(kind, ok, err)
   return tostring(err) ~= ""
 end
 
-local function codec_works()
-  local http = require("webpubsub.core").http1()
+local function exchange_works()
+  local exchange = require("webpubsub.core").exchange("localhost", 5)
   local body = ("x"):rep(5000)
-  http:request("POST", "/", "localhost", "X-One: 1\r\n", body)
-  http:feed("HTTP/1.1 200 OK\r\nX-Long: " .. ("y"):rep(2000) .. "\r\nContent-Length: 5000\r\n\r\n")
-  http:feed(body)
-  local status, _, content = http:result()
+  exchange:begin_request("POST", "/", "localhost", "X-One: 1\r\n", body, 15, 60, false, 0)
+  exchange:connected(false, 0)
+  exchange:wrote(#exchange:outgoing())
+  exchange:received("HTTP/1.1 200 OK\r\nX-Long: " .. ("y"):rep(2000) .. "\r\nContent-Length: 5000\r\n\r\n")
+  exchange:received(body)
+  exchange:failure() -- raises where memory ran out
+  local status, _, content = exchange:result()
   return status == 200 and content == body
 end
 
@@ -52,7 +55,7 @@ return function(connection_string)
     return response.status == 204
       and expect("service", pcall(client.add_connection_to_group, client, { group = "group", connection = "none" }))
       and expect("argument", pcall(client.close_user_connections, client, { user = "" }))
-      and codec_works()
+      and exchange_works()
       and events_work(client)
       and tasks_work(client)
   end

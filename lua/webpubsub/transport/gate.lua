@@ -48,18 +48,17 @@ function Gate:watch()
   self.watched = ngx.timer.at(RECLAIM_SECONDS, look) and now or nil
 end
 
---- A place for `holder`, which leaves by `expected`; nil and "busy" where too many wait already, nil and "timeout"
---- after `seconds`.
+--- A place for `holder`; nil and "busy" where too many wait already, nil and "timeout" after `seconds`.
 ---@param holder { is_gone: fun(self): boolean }
 ---@param seconds number
----@param expected number  of the clock core.now
-function Gate:enter(holder, seconds, expected)
+---@param hold number  seconds for which it holds the place at most
+function Gate:enter(holder, seconds, hold)
   if not self.free:wait(0) then
     if -self.free:count() >= self.backlog then return nil, "busy" end
     self:watch()
     if not self.free:wait(math.max(0, seconds)) then return nil, "timeout" end
   end
-  self.holders[holder] = expected
+  self.holders[holder] = core.now() + hold
   return true
 end
 

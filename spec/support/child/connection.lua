@@ -65,6 +65,10 @@ function play.endless(self, step)
   return false
 end
 
+function play.take(self, step)
+  return self.socket:read(step.bytes) ~= nil
+end
+
 function play.delay(_, step)
   cqueues.sleep(step.seconds)
   return true

@@ -1,14 +1,17 @@
--- The README's nginx.conf, as it stands but for where things are on this machine.
+-- The nginx.conf of the page about NGINX, as it stands but for where things are on this machine.
 
 if _VERSION ~= "Lua 5.1" then return end -- NGINX loads the build for Lua 5.1
 
 local dns = require("spec.support.dns")
 local launch = require("webpubsub.emulator.launch")
 local nginx = require("spec.support.nginx")
+local project = require("spec.support.project")
 local readme = require("spec.support.readme")
 local wait = require("spec.support.wait")
 
-describe("the README's nginx.conf", function()
+local page = project.read("lua/webpubsub/transport/README.md")
+
+describe("the nginx.conf of the page about NGINX", function()
   local emulator, names, web
 
   -- Without what `without` matches.
@@ -20,7 +23,7 @@ describe("the README's nginx.conf", function()
       ["resolver 127.0.0.53"] = "resolver 127.0.0.1:" .. names.port,
       ['os.getenv "WebPubSubConnectionString"'] = ("%q"):format(endpoint),
     }
-    local text = readme.blocks("nginx")[1]
+    local text = readme.blocks("nginx", page)[1]
     for there, replacement in pairs(here) do
       local count
       text, count = text:gsub(there:gsub("%p", "%%%0"), (replacement:gsub("%%", "%%%%")))
@@ -66,7 +69,7 @@ describe("the README's nginx.conf", function()
 
   -- What the table says of something that is missing: a part of the message, and the kind and code.
   local function expect_told(what)
-    local row = assert(readme.text:match("\n| `" .. what .. "`[^|]*|[^|]*| ([^|\n]*) |\n"), what)
+    local row = assert(page:match("\n| `" .. what .. "`[^|]*|[^|]*| ([^|\n]*) |\n"), what)
     local kind, code, message = row:match("^`(%w+)` `(%w+)`: (.*)$")
     wait.until_true(function() return web:log():find(message, 1, true) end, 5, message)
     nginx.contains(web:log(), ("(%s %s"):format(kind, code))
