@@ -254,6 +254,11 @@ struct wps_call {
     bool challenged;    /* a claims challenge was answered already */
     struct wps_buffer claims; /* JSON the next token must carry */
 
+    double clock_offset;  /* seconds that are added to this machine's clock when a token is signed */
+    double signed_at;     /* seconds since the epoch, as the last token has them; 0: none was signed */
+    bool clock_corrected; /* the offset is of an answer to this call */
+    bool clock_is_known;  /* ... and the service takes the tokens: good for other calls, too */
+
     int64_t owner; /* the process that prepared it, as the bindings number it */
 
     /* the request as the retry finds it again, whatever an attempt's policies did */

@@ -47,6 +47,7 @@ struct wps_client {
     struct wps_buffer headers; /* of every request */
     struct wps_limits limits;
     struct wps_random random;
+    double clock_offset; /* seconds between this machine's clock and the service's, as far as a call has found out */
 };
 
 /* ------------------------------------------------------------------ lua/args.c */

@@ -412,6 +412,7 @@ static int client_prepare(lua_State *L)
     call = reuse_or_push_call(L);
     call->owner = getpid();
     call->limits = client->limits;
+    call->clock_offset = client->clock_offset;
     wps_request_begin(&call->request, operation);
     wps_buffer_append(&call->request.headers, client->headers.data, client->headers.length);
     for (int i = 0; i < WPS_MAX_PARAMETERS && operation->parameters[i]; i++)

@@ -92,7 +92,7 @@
 ---@field claims? string  JSON that the token must carry, after the service asked for it
 
 ---@class webpubsub.Event
----@field type "request"|"response"|"failure"|"retry"|"error"
+---@field type "request"|"response"|"failure"|"retry"|"clock"|"error"
 ---@field operation string
 ---@field request_id string
 ---@field attempt integer
@@ -100,6 +100,7 @@
 ---@field status? integer  of a response or an error
 ---@field elapsed? number  seconds
 ---@field wait? number  seconds until the next attempt
+---@field difference? number  seconds that this machine's clock is behind the service's
 ---@field kind? string  of a failure or an error
 ---@field code? string  of a failure or an error
 

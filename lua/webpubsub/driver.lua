@@ -84,6 +84,7 @@ local function send(run)
   local random = (status >= 300 or decision == "retry") and core.random() or 0
   local step = call:respond(transport.now(), transport.wall(), random, decision)
   if run.log then run.log:response(status) end
+  if status == 401 and run.log and step ~= "done" and call:clock_offset() then run.log:clock(call:clock_offset()) end
   return step
 end
 
