@@ -22,7 +22,7 @@ local function numbered(expires_at)
     state.wall = wall
     local token = self:current(claims, transport)
     if token then return token end
-    return self:get(claims, transport, nil, 60)
+    return self:get({ claims = claims, transport = transport, seconds = 60 })
   end
 
   return state
@@ -67,9 +67,7 @@ describe("a credential function", function()
     state.at(0)
     state.failure = "no network"
     state.at(960)
-    local token, code, message, kind = state.at(1000)
-    assert.are.same({ nil, "credential", "the credential function failed: no network", "credential" },
-      { token, code, message, kind })
+    assert.are.same({ nil, "credential", "the credential function failed: no network" }, { state.at(1000) })
   end)
 
   it("that fails without an old token is left in peace for a second, two, four, at most 30", function()
@@ -121,10 +119,10 @@ describe("a credential function", function()
     local self, again
     local transport = { now = function() return 0 end, wall = function() return 0 end }
     self = credential.of({ credential = function()
-      again = { self:get(nil, transport, nil, 60) }
+      again = { self:get({ transport = transport, seconds = 60 }) }
       return "token", 1000
     end })
-    assert.are.equal("token", (self:get(nil, transport, nil, 60)))
+    assert.are.equal("token", (self:get({ transport = transport, seconds = 60 })))
     assert.are.equal("the credential function has made a call that needs a token of its own", again[3])
   end)
 

@@ -108,8 +108,10 @@ describe("an HTTP proxy", function()
   end)
 
   it("that sends more than its answer to CONNECT leaves nothing of it to anybody", function()
-    proxy:script({ { raw("HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), steps.silence() } })
-    named(assert_fails("transport", "proxy", send(with_proxy(server.origin, proxy.origin))), "the proxy did not connect")
+    local answers = "HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+    proxy:script({ { raw(answers), steps.silence() } })
+    local message = assert_fails("transport", "proxy", send(with_proxy(server.origin, proxy.origin)))
+    named(message, "the proxy did not connect")
   end)
 
   it("does not share its connections with clients that go another way", function()

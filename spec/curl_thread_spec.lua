@@ -154,7 +154,9 @@ describe("the time of a background exchange", function()
   end)
 
   it("begins with its turn, and ends with that of its call at the latest", function()
-    for _, case in ipairs({ { seconds = 0.4, patience = 60, ends = 1.4 }, { seconds = 60, patience = 1.3, ends = 1.3 } }) do
+    for _, case in ipairs({
+      { seconds = 0.4, patience = 60, ends = 1.4 }, { seconds = 60, patience = 1.3, ends = 1.3 },
+    }) do
       server:reset()
       local of_profile = profile(server.origin)
       local occupying = occupy(of_profile)

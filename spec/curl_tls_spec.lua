@@ -1,6 +1,5 @@
 -- TLS: sessions that are resumed, certificates that are read once, and what ends a connection.
 
-local curl = require("webpubsub.curl")
 local certs = require("spec.support.certs")
 local companion = require("spec.support.companion")
 local engines = require("spec.support.engines")
@@ -21,8 +20,9 @@ local function status_server(...)
   local listener = assert(socket.bind("127.0.0.1", 0))
   local _, port = listener:getsockname()
   listener:close()
-  local child = companion.start({ "sh", "-c", SCRIPT, "sh", "openssl", "s_server", "-www", "-accept", "127.0.0.1:" .. port, "-cert",
-    certs.valid.cert, "-key", certs.valid.key, ... }, { ready = "(ACCEPT)" })
+  local command = { "sh", "-c", SCRIPT, "sh", "openssl", "s_server", "-www", "-accept", "127.0.0.1:" .. port, "-cert",
+    certs.valid.cert, "-key", certs.valid.key, ... }
+  local child = companion.start(command, { ready = "(ACCEPT)" })
   return child, "https://127.0.0.1:" .. port
 end
 
@@ -136,44 +136,5 @@ describe("a response over TLS", function()
     for _, one in ipairs(support.take_all(#list)) do assert.are.equal(204, (one:result())) end
     for _, request in ipairs(secure:requests()) do assert.is_true(request.body == body) end
     secure:stop()
-  end)
-end)
-
-describe("an address that does not answer", function()
-  it("is not waited for when the name has another one", function()
-    local dead = socket.tcp6()
-    if not dead:bind("::1", 0) then
-      dead:close()
-      return pending("there is no ::1 here")
-    end
-    assert(dead:listen(0))
-    local _, port = dead:getsockname()
-    local callers = {}
-    for index = 1, 3 do -- as many as it lets wait, and one more: the next ones are not answered
-      callers[index] = socket.tcp6()
-      callers[index]:settimeout(0)
-      callers[index]:connect("::1", port)
-    end
-    local alive = assert(socket.tcp4())
-    assert(alive:setoption("reuseaddr", true))
-    assert(alive:bind("127.0.0.1", port))
-    assert(alive:listen(5))
-    alive:settimeout(5)
-    local started = curl.now()
-    local running = exchange.start(profile("http://localhost:" .. port))
-    local peer
-    while not peer and curl.now() - started < 5 do
-      running:step(0.01)
-      alive:settimeout(0)
-      peer = alive:accept()
-    end
-    assert.is_truthy(peer)
-    running:step(0)
-    peer:settimeout(5)
-    assert.are.equal("POST / HTTP/1.1", (peer:receive("*l")))
-    peer:send("HTTP/1.1 204 No Content\r\n\r\n")
-    assert.are.equal(204, (exchange.finish(running)))
-    assert.is_true(curl.now() - started < 2)
-    for _, each in ipairs({ dead, alive, peer, callers[1], callers[2], callers[3] }) do each:close() end
   end)
 end)

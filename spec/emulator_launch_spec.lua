@@ -39,11 +39,16 @@ describe("emulator, as a process:", function()
     assert.equal("Endpoint=" .. emulator.endpoint .. ";AccessKey=a key; with 'quotes';Version=1.0;",
       emulator.connection_string)
     assert.is_nil(emulator.ca_file)
-    assert.truthy(read_file(emulator.log_path):find("^pid %d+\nlistening on " .. emulator.endpoint .. "\n$"))
+    local log = read_file(emulator.log_path)
+    assert.equal("export WebPubSubConnectionString='Endpoint=" .. emulator.endpoint .. ";AccessKey=KEY;Version=1.0;'"
+      .. "   # KEY: what --key was given\nwebpubsub url --hub chat --user alice   # a URL for a WebSocket client\n"
+      .. "# " .. emulator.endpoint .. "/ shows what goes on\nlistening on " .. emulator.endpoint .. "\n",
+      (log:gsub("^pid %d+\n", "")))
     local launched, message = pcall(launch, { port = emulator.port })
     assert.is_false(launched)
     assert.equal(("the emulator did not start; its output:\n"
-      .. "emulator: cannot listen on 127.0.0.1:%d: Address already in use\nended with status 1\n"):format(
+      .. "emulator: cannot listen on 127.0.0.1:%d: Address already in use; --port 0 takes any free port\n"
+      .. "ended with status 1\n"):format(
       emulator.port), (message:gsub("pid %d+\n", "")))
     emulator.stop()
     emulator.stop()
@@ -51,10 +56,10 @@ describe("emulator, as a process:", function()
     assert.is_true(becomes_free(emulator.port))
   end)
 
-  it("offers a connection string to copy when its key is the public one", function()
+  it("begins with the line to copy, key and all where the key is the public one", function()
     local emulator = launch()
-    assert.equal("listening on " .. emulator.endpoint .. "\n" .. emulator.connection_string .. "\n",
-      (read_file(emulator.log_path):gsub("^pid %d+\n", "")))
+    assert.truthy(read_file(emulator.log_path):find("\nexport WebPubSubConnectionString='"
+      .. emulator.connection_string .. "'\n", 1, true))
     emulator.stop()
   end)
 
@@ -86,9 +91,9 @@ describe("emulator, as a process:", function()
         until grep -q listening $log || [ $tries = 100 ]; do sleep 0.05; tries=$((tries + 1)); done
         kill -%s $!
         wait $!
-        echo "$?; $(grep -vc -e listening -e Endpoint $log)"
+        echo "$?; $(grep -vc -e listening -e webpubsub -e WebPubSub -e '^# ' $log)"
         rm $log]]):format(MAIN, signal))
-      assert.equal("0; 0\n", status) -- the status, and how many lines it had to say besides the first two
+      assert.equal("0; 0\n", status) -- the status, and how many lines it had to say besides the first four
     end
   end)
 
@@ -152,7 +157,7 @@ describe("emulator, over TLS:", function()
     plain:close()
     assert.equal(200, server:http("HEAD", "/api/health", { tls_context = context }).status)
     local log = assert(io.open(server.emulator.log_path)):read("*a")
-    assert.truthy(log:find("\na TLS handshake failed: http request\n", 1, true), log)
+    assert.truthy(log:find("\n%d%d:%d%d:%d%d a TLS handshake failed: http request\n"), log)
   end)
 
   it("serves WebSocket clients, and lets go of one that does not answer its close", function()

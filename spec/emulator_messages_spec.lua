@@ -187,14 +187,17 @@ describe("emulator, messages and groups:", function()
       assert.equal("b", groups_of(hub, bob.id, { "a", "b" }))
       for target, body in pairs {
         body = "[",
-        groups = "{}",
-        group = '{"groups":[" "]}',
-        filter = [[{"groups":["a"],"filter":"userId eq"}]],
+        Groups = "{}",
+        Filter = [[{"groups":["a"],"filter":"userId eq"}]],
       } do
         local response = change("/:addToGroups", body)
         assert.equal(400, response.status)
         assert.equal(target, response.json.target)
       end
+      assert.equal("Groups", change("/:addToGroups", '{"groups":[" "]}').json.target)
+      assert.equal("Filter", change("/:addToGroups", '{"groups":["a"],"filter":1}').json.target)
+      local untyped = hub:call("POST", "/:addToGroups", { body = '{"groups":["a"]}' })
+      assert.same({ 415, "Error.UnsupportedMediaType" }, { untyped.status, untyped.json.code })
       for _, body in ipairs {
         '{"groups":["\255"]}', [[{"groups":["a"],"filter":"substring('\xFF',0) eq ''"}]], '{"groups":["a",null]}',
       } do
@@ -232,6 +235,7 @@ describe("emulator, messages and groups:", function()
       ["connectionId ge '2'"] = "2b 3c",
       ["connectionId lt '2'"] = "1a",
       ["'a' in groups"] = "1a 3c",
+      ["'b' in (groups)"] = "1a",
       ["not ('a' in groups)"] = "2b",
       ["'a' in groups and not('b' in groups)"] = "3c",
       ["userId in ('alice', 'vic''s')"] = "1a 2b",
@@ -268,6 +272,8 @@ describe("emulator, messages and groups:", function()
       ["true gt false"] = "Type 'bool', expect 'string'",
       ["1 in groups"] = "Type 'int', expect 'string'",
       ["'a' in userId"] = "Type 'string', expect 'groups'",
+      ["'a' in ('a', groups)"] = "Syntax error",
+      ["'a' in (groups, 'a')"] = "Syntax error",
       ["userId in (1)"] = "Type 'int', expect 'string'",
       ["reverse(userId) eq 'x'"] = "Unknown function 'reverse'",
       ["length(userId, 1) eq 2"] = "Function 'length' takes 1 arguments, got 2",

@@ -121,6 +121,8 @@ describe("emulator, REST:", function()
     it("refuses a group whose name is not valid", function()
       assert_problem(server:call("POST", "/groups/%20/:closeConnections"), "group")
       assert_problem(server:call("POST", "/groups/" .. ("g"):rep(1025) .. "/:closeConnections"), "group")
+      assert_problem(server:call("PUT", "/permissions/sendToGroup/connections/x?targetName=%20"), "targetName")
+      assert_problem(server:call("POST", "/:generateToken?group=ok&group=%09"), "group")
       assert.equal(204, server:call("POST", "/groups/" .. ("g"):rep(1024) .. "/:closeConnections").status)
       assert.equal(204, server:call("POST", "/groups/" .. ("%C3%A4"):rep(1024) .. "/:closeConnections").status)
     end)
@@ -142,11 +144,17 @@ describe("emulator, REST:", function()
 
     it("knows no other paths and methods", function()
       assert.equal(404, server:call("POST", "/:explode").status)
-      assert.equal(404, server:http("GET", "/").status)
+      assert.equal(404, server:http("GET", "/nothing").status)
       local response = server:call("GET", "/users/alice")
       assert.equal(405, response.status)
       assert.equal("HEAD", response.headers:get("allow"))
     end)
+
+    -- The head of a request that is authorized, but for its end.
+    local function signed_post()
+      return ("POST %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAuthorization: %s\r\n"):format(
+        target, server.emulator.port, token())
+    end
 
     it("survives requests that are broken or broken off", function()
       local socket = require "cqueues.socket"
@@ -159,8 +167,10 @@ describe("emulator, REST:", function()
         { "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", "400" },
         { "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400" },
         { "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999999\r\n\r\n", "400" },
-        { "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nshort", nil },
-        { "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", nil },
+        { "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nshort", "404" },
+        { "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", "404" },
+        { signed_post() .. "Content-Length: 100\r\n\r\nshort", nil },
+        { signed_post() .. "Transfer-Encoding: chunked\r\n\r\n5\r\nab", nil },
       } do
         local connection = assert(socket.connect("127.0.0.1", server.emulator.port))
         connection:settimeout(5)
@@ -174,8 +184,25 @@ describe("emulator, REST:", function()
       assert.equal(204, server:call("POST", "/:closeConnections").status)
     end)
 
-    it("sends a 204 without a Content-Length", function()
+    it("sends a 204 without a Content-Length, and every other response with one", function()
       assert.is_nil(server:call("POST", "/:closeConnections").headers:get("content-length"))
+      assert.equal("0", server:http("HEAD", "/api/health").headers:get("content-length"))
+      assert.equal("0", server:http("HEAD", "/api/hubs/spec/users/x").headers:get("content-length"))
+    end)
+
+    it("says in the answer to a HEAD how long the body of a GET would be", function()
+      local response = server:call("HEAD", "/users/x")
+      local body = '{"code":"Warning.User.NotExisted","message":"User `x` is not found.","target":"User",'
+        .. '"details":null,"inner":null}'
+      assert.same({ "", tostring(#body) }, { response.body, response.headers:get("content-length") })
+    end)
+
+    it("names its api-versions in every answer but problem+json", function()
+      local response = server:call("HEAD", "/users/x")
+      assert.truthy(response.headers:get("api-supported-versions"))
+      response = server:call("POST", "/groups/%20/:closeConnections")
+      assert.equal("application/problem+json; charset=utf-8", response.headers:get("content-type"))
+      assert.is_nil(response.headers:get("api-supported-versions"))
     end)
   end)
 

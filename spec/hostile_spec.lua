@@ -1,19 +1,15 @@
 -- A server that does what it should not: whichever way a call is made, it is told what happened in the same words, and
 -- the next call does not suffer from it.
 
+local certs = require("spec.support.certs")
 local curl = require("webpubsub.curl")
 local hostile = require("spec.support.hostile")
 local scripted_server = require("spec.support.scripted_server")
 local webpubsub = require("webpubsub")
 
-local server
-
-setup(function() server = scripted_server.start() end)
-teardown(function() server:stop() end)
-
-local function new_client(case)
-  local options = hostile.options(case, server.origin)
-  options.proxy = false
+local function new_client(case, origin)
+  local options = hostile.options(case, origin)
+  options.proxy, options.ca_file = false, certs.ca.cert
   return webpubsub.new(options)
 end
 
@@ -36,24 +32,35 @@ end
 local ways = {}
 
 -- Only tasks are made at once, and their connections are not those of calls in place.
-function ways.place(case, warm, count)
-  local client, name = new_client(case), hostile.method(case)
+ways["in place"] = function(origin, case, warm, count)
+  local client, name = new_client(case, origin), hostile.method(case)
   local function call() return client[name](client, hostile.arguments(case)) end
   return one_after_another(one_after_another({}, {}, warm, call), case, count, call)
 end
 
-function ways.tasks(case, warm, count)
-  local client, name = new_client(case), hostile.method(case) .. "_async"
+ways["as tasks"] = function(origin, case, warm, count)
+  local client, name = new_client(case, origin), hostile.method(case) .. "_async"
   local function call() return client[name](client, hostile.arguments(case)):await() end
   return one_after_another(at_once(client, warm), case, count, call)
 end
 
-for name, run in pairs(ways) do
-  describe("a hostile server is seen through by calls as " .. name .. ":", function()
-    for _, case in ipairs(hostile.cases) do
-      if not (case.warm and name == "place") then
-        it(case.name, function() hostile.play(server, case, run) end)
+local function describe_cases(name, wire, cases, server_options)
+  describe(("a hostile server is seen through by calls %s over %s:"):format(name, wire), function()
+    local server
+
+    setup(function() server = scripted_server.start(server_options) end)
+    teardown(function() server:stop() end)
+
+    for _, case in ipairs(cases) do
+      if not (case.warm and name == "in place") then
+        it(case.name, function()
+          hostile.play(server, case, function(...) return ways[name](server.origin, ...) end)
+        end)
       end
     end
   end)
 end
+
+describe_cases("in place", "plain HTTP", hostile.cases)
+describe_cases("as tasks", "plain HTTP", hostile.cases)
+describe_cases("as tasks", "TLS", hostile.secure_cases, { tls = certs.valid })

@@ -2,7 +2,10 @@
 
 local webpubsub = require("webpubsub")
 local core = require("webpubsub.core")
-local loops = require("webpubsub.loops")
+local curl = require("webpubsub.curl")
+local cqueues_world = require("webpubsub.host.cqueues")
+local luv_world = require("webpubsub.host.luv")
+local plain = require("webpubsub.host.plain")
 local socket = require("socket")
 local cqueues = require("cqueues")
 local process = require("spec.support.process")
@@ -15,7 +18,7 @@ local TICK = 0.01
 local FEWEST_TICKS = 5 -- of the thirty that fit
 
 local unpack = table.unpack or unpack -- luacheck: ignore 113 143
-local YIELDS_THROUGH_PCALL = loops.YIELDS_THROUGH_PCALL
+local YIELDS_THROUGH_PCALL = plain.YIELDS_THROUGH_PCALL
 
 local server
 setup(function() server = scripted_server.start() end)
@@ -35,21 +38,18 @@ local function close(client, context)
   return client:close_user_connections({ user = "alice", context = context })
 end
 
--- A scheduler that has something to do in each of so many polls.
-local function busy_scheduler(polls)
+-- A host that has something to do in each of so many polls.
+local function busy_host(polls)
   local never_ready = socket.udp4()
-  local scheduler = { pending = 1, polls = 0, loops = {}, socket = never_ready }
-  function scheduler.descriptor() return never_ready:getfd() end
-  function scheduler.timeout() return 0 end
-  function scheduler.poll()
-    scheduler.polls = scheduler.polls + 1
-    scheduler.pending = scheduler.polls < polls and 1 or 0
+  local host = { polls = 0, loops = {}, socket = never_ready }
+  function host.is_busy() return host.polls < polls end
+  function host.descriptor() return never_ready:getfd() end
+  function host.timeout() return 0 end
+  function host.poll()
+    host.polls = host.polls + 1
     return 1
   end
-  function scheduler.nudge()
-    for loop in pairs(scheduler.loops) do loop:nudge() end
-  end
-  return scheduler
+  return host
 end
 
 -- The methods that need a client, called with a dot: what the error of each says.
@@ -164,7 +164,9 @@ describe("in a coroutine of cqueues", function()
   it("a task that nobody waits for is carried out", function()
     local client, told = new_client(), nil
     run(function()
-      client:close_user_connections_async({ user = "alice" }):on_done(function(task) told = task:done() end)
+      client:close_user_connections_async({ user = "alice" }):on_done(function(response)
+        told = response.status == 204
+      end)
     end)
     assert.is_true(told)
   end)
@@ -258,16 +260,16 @@ describe("in a coroutine of cqueues", function()
   end)
 
   it("however many tasks can go on, the others have their turn", function()
-    local scheduler, turns = busy_scheduler(100), 0
-    loop:wrap(function() loops.enter(scheduler) end)
+    local host, turns = busy_host(100), 0
+    loop:wrap(function() cqueues_world.enter(host) end)
     loop:wrap(function()
-      while scheduler.pending > 0 do
+      while host:is_busy() do
         cqueues.sleep(0)
         turns = turns + 1
       end
     end)
     assert(loop:loop())
-    assert.are.equal(100, scheduler.polls)
+    assert.are.equal(100, host.polls)
     assert.is_true(turns >= 50, turns)
   end)
 
@@ -290,18 +292,34 @@ describe("in a coroutine of cqueues", function()
     assert.is_true(ticks >= 2 * FEWEST_TICKS, ticks)
   end)
 
-  it("a loop that is dropped half way leaves its tasks to others, and no memory", function()
-    local client, dropped = new_client(), setmetatable({}, { __mode = "k" })
+  -- Starts that in a few loops which nobody steps any more, and returns them.
+  local function drop_loops(action)
+    local dropped = setmetatable({}, { __mode = "k" })
     for _ = 1, 5 do
       local half = cqueues.new()
       dropped[half] = true
-      half:wrap(function() close(client) end)
+      half:wrap(action)
       half:step(0)
     end
+    return dropped
+  end
+
+  it("a loop that is dropped half way leaves its tasks to others, and no memory", function()
+    local client = new_client()
+    local dropped = drop_loops(function() client:close_user_connections_async({ user = "alice" }) end)
+    assert.are.equal(5, client:pending())
     while client:pending() > 0 do client:poll(1) end
     for _ = 1, 3 do collectgarbage() end
     assert.are.equal(5, #server:requests())
     assert.is_nil(next(dropped))
+  end)
+
+  it("a loop that is dropped half way leaves nothing of the calls that wait in it", function()
+    local client = new_client()
+    local dropped = drop_loops(function() close(client) end)
+    for _ = 1, 3 do collectgarbage() end
+    assert.is_nil(next(dropped))
+    assert.are.same({ 0, 0 }, { client:pending(), curl.background():pending() })
   end)
 
   it("two clients and two loops get along", function()
@@ -346,7 +364,7 @@ describe("attached to luv", function()
 
   it("a task goes on with the loop, which ends when there is nothing left to do", function()
     local status
-    client:close_user_connections_async({ user = "alice" }):on_done(function(task) status = task:await().status end)
+    client:close_user_connections_async({ user = "alice" }):on_done(function(response) status = response.status end)
     uv.run()
     assert.are.equal(204, status)
   end)
@@ -377,8 +395,8 @@ describe("attached to luv", function()
     local function ask()
       client:service_status_async():await()
     end
-    client:close_user_connections_async({ user = "alice", context = { classify = ask } }):on_done(function(task)
-      status, ticks = task:await().status, stop()
+    client:close_user_connections_async({ user = "alice", context = { classify = ask } }):on_done(function(response)
+      status, ticks = response.status, stop()
     end)
     uv.run()
     assert.are.equal(204, status)
@@ -400,8 +418,8 @@ describe("attached to luv", function()
     local second, statuses = new_client(), {}
     assert.are.equal(attached, second:attach_luv())
     for _, which in ipairs({ client, second }) do
-      which:close_user_connections_async({ user = "alice" }):on_done(function(task)
-        statuses[#statuses + 1] = task:await().status
+      which:close_user_connections_async({ user = "alice" }):on_done(function(response)
+        statuses[#statuses + 1] = response.status
       end)
     end
     uv.run()
@@ -427,7 +445,8 @@ describe("attached to luv", function()
         local uv = require("luv")
         local client = require("webpubsub").new({ endpoint = %q, key = "k", hub = "chat" })
         local attached = client:attach_luv()
-        client:close_user_connections_async({ user = "alice" }):on_done(function(task) print(task) end)
+        local task = client:close_user_connections_async({ user = "alice" })
+        task:on_done(function() print(task) end)
         uv.run()
         %s]]):format(server.origin, rest))
       assert.are.same({ 0, "webpubsub task: close_user_connections, done\n" }, { child.code, child.stdout })
@@ -435,15 +454,15 @@ describe("attached to luv", function()
   end)
 
   it("however many tasks can go on, everything else has its turn", function()
-    local scheduler, turns, other = busy_scheduler(100), 0, uv.new_idle()
-    local busy = loops.attach_luv(scheduler)
+    local host, turns, other = busy_host(100), 0, uv.new_idle()
+    local busy = luv_world.attach(host)
     other:start(function()
       turns = turns + 1
-      if scheduler.pending == 0 then other:close() end
+      if not host:is_busy() then other:close() end
     end)
     uv.run()
     busy:close()
-    assert.are.equal(100, scheduler.polls)
+    assert.are.equal(100, host.polls)
     assert.is_true(turns >= 50, turns)
   end)
 

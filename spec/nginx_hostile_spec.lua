@@ -2,10 +2,12 @@
 
 if _VERSION ~= "Lua 5.1" then return end -- NGINX loads the build for Lua 5.1
 
+local certs = require("spec.support.certs")
+local dns = require("spec.support.dns")
 local hostile = require("spec.support.hostile")
 local nginx = require("spec.support.nginx")
 local scripted_server = require("spec.support.scripted_server")
-local wire = require("spec.support.wire")
+local wire_format = require("spec.support.wire")
 
 -- What is run inside NGINX, with the case as a value.
 local CODE = [[
@@ -24,31 +26,41 @@ local CODE = [[
   end
   return table.concat(outcomes, "\n")]]
 
-describe("in NGINX, a hostile server is seen through:", function()
-  local server, web
-  local pool_size = 100 -- of the case: a connection is not used by another
+local pool_size = 100 -- of the case: a connection is not used by another
 
-  setup(function()
-    server = scripted_server.start()
-    web = nginx.start({ http = "lua_socket_log_errors off; client_max_body_size 2m;" })
+local function describe_cases(wire, cases, server_options)
+  describe(("in NGINX, a hostile server is seen through over %s:"):format(wire), function()
+    local server, names, web
+
+    setup(function()
+      server, names = scripted_server.start(server_options), dns.start()
+      web = nginx.start({ set = { dns = names.port, ca = certs.ca.cert }, http = "lua_socket_log_errors off; "
+        .. "resolver 127.0.0.1:$(dns); lua_ssl_trusted_certificate $(ca);" })
+    end)
+    teardown(function()
+      web:stop()
+      names.stop()
+      server:stop()
+    end)
+
+    local function run(case, warm, count)
+      pool_size = pool_size + 1
+      local options = hostile.options(case, (server.origin:gsub("127%.0%.0%.1", "localhost")))
+      options.pool_size = pool_size
+      local value = wire_format.encode({ options = options, warm = warm, count = count, pause = case.pause,
+        method = hostile.method(case), content = case.content })
+      local outcomes = {}
+      for outcome in (web:run(CODE:format(value)) .. "\n"):gmatch("([^\n]*)\n") do
+        outcomes[#outcomes + 1] = outcome
+      end
+      return outcomes
+    end
+
+    for _, case in ipairs(cases) do
+      it(case.name, function() hostile.play(server, case, run) end)
+    end
   end)
-  teardown(function()
-    web:stop()
-    server:stop()
-  end)
+end
 
-  local function run(case, warm, count)
-    pool_size = pool_size + 1
-    local options = hostile.options(case, server.origin)
-    options.pool_size = pool_size
-    local value = wire.encode({ options = options, warm = warm, count = count, pause = case.pause,
-      method = hostile.method(case), content = case.content })
-    local outcomes = {}
-    for outcome in (web:run(CODE:format(value)) .. "\n"):gmatch("([^\n]*)\n") do outcomes[#outcomes + 1] = outcome end
-    return outcomes
-  end
-
-  for _, case in ipairs(hostile.cases) do
-    it(case.name, function() hostile.play(server, case, run) end)
-  end
-end)
+describe_cases("plain HTTP", hostile.cases)
+describe_cases("TLS", hostile.secure_cases, { tls = certs.valid })

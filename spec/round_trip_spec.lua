@@ -267,7 +267,7 @@ function proofs.grant_permission()
   assert.is_false(joined(1))
   done("grant_permission", { permission = "joinLeaveGroup", connection = ids[1], target_name = "g" })
   assert.is_true(joined(1))
-  local hello = '{"type":"sendToGroup","group":"g","data":"hello","noEcho":true,"ackId":%d}'
+  local hello = '{"type":"sendToGroup","group":"g","dataType":"text","data":"hello","noEcho":true,"ackId":%d}'
   assert.are.equal("Forbidden", sockets:ask(1, hello:format(101)).error.name)
   done("grant_permission", { permission = "sendToGroup", connection = ids[1] }) -- for every group
   assert.is_true(sockets:ask(1, hello:format(102)).success)

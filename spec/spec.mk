@@ -4,14 +4,17 @@
 #help make test-one LUA=5.4 SPECS=spec/call_spec.lua    some specs on one Lua
 #help make test-more     browsers, npm clients, other hosts, clean roots; takes long
 #help make test-debian12, test-debian13, test-i386      the suite in a clean root of that system
-#help make test-asan, test-valgrind, torture, stress, fuzz    memory, threads, exits, hostile bytes
+#help make test-asan, test-valgrind, test-poll, torture, stress, fuzz    memory, threads, poll(2), exits, hostile bytes
 #help make oracle        100,000 responses through our HTTP and through libcurl's
 #help make bench, bench-many, bench-nginx    speed, as ratios between things run in turn
 #help make interop       the vendor's own clients against the emulator
+#help make picture       the picture of the emulator's page, taken anew
 
-.PHONY: test-one test-asan run-asan test-valgrind torture stress fuzz oracle bench bench-many bench-nginx interop
+.PHONY: test-one test-asan run-asan test-poll test-valgrind torture stress fuzz oracle bench bench-many bench-nginx \
+        interop picture
 
-BUSTED = busted --lua=$(shell command -v $(LUA_BIN)) --output=$(OUTPUT) $(SPECS)
+# The suite is the specs right below spec; what spec/more holds takes long or needs more than Debian's Lua.
+BUSTED = busted --no-recursive --lua=$(shell command -v $(LUA_BIN)) --output=$(OUTPUT) $(SPECS)
 OUTPUT ?= utfTerminal
 SPECS ?= spec
 
@@ -34,7 +37,7 @@ run-specs: build-tested
 # What follows runs the interpreter as it is and leaves out the specs in which no C of ours runs: of the emulator, whose
 # libraries leak, of the spec support and of packaging. Leaks count as failures.
 CHECKED := --exclude-pattern=emulator_ --exclude-pattern=support_ --exclude-pattern=packaging
-CHECKED_BUSTED = $(LUA_BIN) spec/support/busted.lua --output=$(OUTPUT) $(CHECKED) $(SPECS)
+CHECKED_BUSTED = $(LUA_BIN) spec/support/busted.lua --no-recursive --output=$(OUTPUT) $(CHECKED) $(SPECS)
 
 # The sanitizer is inherited by every child, mktemp included, but leaks are looked for in the specs' own process only:
 # its options are in a file of that process's number.
@@ -48,6 +51,11 @@ run-asan:
 	echo detect_leaks=1 >$(ASAN_FILE).$$$$ && exec env $(ENVIRONMENT) \
 	    ASAN_OPTIONS=detect_leaks=0:include_if_exists=$(ASAN_FILE).%p \
 	    LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)" $(CHECKED_BUSTED)
+
+# The engine with poll(2), as systems without epoll have it.
+POLL_SPECS = $(wildcard spec/curl_*_spec.lua) spec/task_spec.lua spec/cancel_spec.lua
+test-poll: deps-test
+	@$(MAKE) --no-print-directory run-specs FLAVOUR=poll CPPFLAGS=-DWPS_LOOP_POLL SPECS="$(POLL_SPECS)"
 
 VALGRIND := valgrind --quiet --error-exitcode=9 --leak-check=full --show-leak-kinds=definite --trace-children=no
 test-valgrind: deps-test
@@ -138,6 +146,15 @@ interop:
 	@{ command -v node && command -v npm; } >/dev/null || sh .ci/deps nodejs npm
 	@sh .ci/deps $(EMULATOR_PACKAGES)
 	lua5.4 spec/interop/run.lua
+
+BROWSER_PACKAGES := chromium chromium-driver
+picture:
+	@$(MAKE) --no-print-directory deps-test LUA=5.4
+	@$(call INSTALL_PACKAGES,$(BROWSER_PACKAGES))
+	@$(MAKE) --no-print-directory run-picture LUA=5.4
+.PHONY: run-picture
+run-picture: build
+	@$(ENVIRONMENT) lua5.4 spec/pictures/run.lua
 
 build/bench/%: spec/bench/%.c
 	@mkdir -p $(@D)

@@ -63,6 +63,10 @@ const struct wps_option wps_options[] = {
     { .name = "statuses", .where = RETRY, .types = WPS_OPTION_TABLE, .type = "integer[]",
       .initial = "{ 408, 429, 500, 502, 503, 504 }", .doc = "what is tried again" },
 
+    { .name = "errors", .where = CLIENT | CALL, .types = WPS_OPTION_STRING, .type = "\"raise\"|\"return\"",
+      .initial = "\"raise\"",
+      .doc = "\"return\": failures come back as nil and the error; wrong arguments are raised in any case" },
+
     /* ---- what is sent, and what is seen of it */
     { .name = "headers", .where = CLIENT | CALL, .types = WPS_OPTION_TABLE, .type = "table<string, string>",
       .doc = "sent along" },
@@ -93,7 +97,7 @@ const struct wps_option wps_options[] = {
     { .name = "proxy", .where = CLIENT, .types = WPS_OPTION_FILLED | WPS_OPTION_FALSE, .type = "string|false",
       .initial = "the environment's", .doc = "`http://[user:password@]host:port`; false: none" },
     { .name = "transport", .where = CLIENT, .types = WPS_OPTION_FUNCTION,
-      .type = "fun(request: webpubsub.TransportRequest): webpubsub.TransportResponse?, string?",
+      .type = "webpubsub.Transport",
       .doc = "sends in the library's place; returns the response, or nil and why there is none" },
 
     /* ---- limits */

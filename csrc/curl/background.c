@@ -1,45 +1,21 @@
 /* curl/background.c - the background engine, from the program's side: jobs are handed in and come out. */
 #include "curl/background_private.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 enum {
     MAX_PENDING = 100000, /* jobs; each takes some kilobytes */
     MAX_SPARE = 64,       /* used ones that are kept with their memory */
 };
 
-/* ------------------------------------------------------------------ descriptors */
-
-static enum wps_kind open_event(int *descriptor, struct wps_error *error)
-{
-    if (*descriptor < 0)
-        *descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (*descriptor < 0 && (errno == EMFILE || errno == ENFILE))
-        return wps_fail(error, WPS_TRANSPORT, NULL, "descriptors", "%s", WPS_DESCRIPTORS_EXHAUSTED);
-    if (*descriptor < 0)
-        return wps_fail(error, WPS_TRANSPORT, NULL, "failed", "the background engine has no descriptor: %s",
-                        strerror(errno));
-    return WPS_OK;
-}
-
-static void close_event(int *descriptor)
-{
-    if (*descriptor >= 0)
-        close(*descriptor);
-    *descriptor = -1;
-}
-
 static enum wps_kind open_events(struct wps_background *background, struct wps_error *error)
 {
     bool was_closed = background->ready < 0;
 
-    if (!open_event(&background->wake, error))
-        open_event(&background->ready, error);
+    if (!wps_event_open(&background->wake, error))
+        wps_event_open(&background->ready, error);
     if (!error->kind && was_closed && background->announced)
         wps_event_set(background->ready);
     return error->kind;
@@ -122,8 +98,8 @@ static void notice_fork(struct wps_background *background)
     if (background->forks == wps_process_forks())
         return;
     background->forks = wps_process_forks();
-    close_event(&background->wake);
-    close_event(&background->ready);
+    wps_event_close(&background->wake);
+    wps_event_close(&background->ready);
     background->started = background->stopping = background->asleep = background->announced = false;
     background->relieving = false;
     background->inbox = background->outbox = NULL;
@@ -224,8 +200,8 @@ void wps_background_close(struct wps_background *background)
     if (ours) { /* else the end of the process was quicker, and may be at it still */
         wps_loop_destroy(background->loop);
         free_spare(background);
-        close_event(&background->wake);
-        close_event(&background->ready);
+        wps_event_close(&background->wake);
+        wps_event_close(&background->ready);
         free(background);
     }
 }

@@ -80,6 +80,9 @@ void wps_background_finished(void *background, struct wps_transfer *transfer);
 /* A stack for any number of pushing threads; taking empties it, the oldest first. */
 void wps_notes_push(struct wps_note **stack, struct wps_note *note);
 struct wps_note *wps_notes_take(struct wps_note **stack);
+/* An eventfd; -1: not open, before and after. */
+enum wps_kind wps_event_open(int *descriptor, struct wps_error *error);
+void wps_event_close(int *descriptor);
 /* Makes an eventfd readable; or not any more. */
 void wps_event_set(int descriptor);
 void wps_event_clear(int descriptor);

@@ -1,8 +1,11 @@
 /* curl/handover.c - how the program and its background thread hand jobs to each other and wake each other. */
 #include "curl/background_private.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 /* ------------------------------------------------------------------ notes and events */
@@ -28,6 +31,26 @@ struct wps_note *wps_notes_take(struct wps_note **stack)
         newest = next;
     }
     return oldest;
+}
+
+/* Not among the registered descriptors: a child process closes them by itself. */
+enum wps_kind wps_event_open(int *descriptor, struct wps_error *error)
+{
+    if (*descriptor < 0)
+        *descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (*descriptor < 0 && (errno == EMFILE || errno == ENFILE))
+        return wps_fail(error, WPS_TRANSPORT, NULL, "descriptors", "%s", WPS_DESCRIPTORS_EXHAUSTED);
+    if (*descriptor < 0)
+        return wps_fail(error, WPS_TRANSPORT, NULL, "failed", "the background engine has no descriptor: %s",
+                        strerror(errno));
+    return WPS_OK;
+}
+
+void wps_event_close(int *descriptor)
+{
+    if (*descriptor >= 0)
+        close(*descriptor);
+    *descriptor = -1;
 }
 
 /* Neither waits: the descriptors are non-blocking, and a counter that is full is readable, too. */

@@ -1,215 +1,16 @@
-/* curl/loop.c - moves exchanges on over connections: what an exchange asks for is done here, and what happened is told
- * to it. All its decisions are its own. */
-#include "curl/loop.h"
+/* curl/loop.c - whose turn it is, and what there is to wait for. What a transfer does then is in curl/moves.c. */
+#include "curl/loop_private.h"
 
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "curl/library.h"
-#include "curl/pool.h"
 
-enum {
-    READ_BYTES = 16384,   /* at a time: as much as a record of TLS holds */
-    LAUNCHES = 16,        /* of a pool in one turn: the first must not wait until the last is connecting */
-};
+enum { LAUNCHES = 16 }; /* of a pool in one turn: the first must not wait until the last is connecting */
 
-#define RELIEF_SECONDS 0.02 /* for others to close what they can spare */
 #define LONGEST_WAIT 3600.0 /* seconds */
-
-struct wps_loop {
-    struct wps_hub hub;
-    struct wps_pool *pools; /* the last used first */
-    struct wps_watch wake;
-    void (*finished)(void *context, struct wps_transfer *transfer);
-    void *context;
-    unsigned forks;  /* wps_process_forks() of the process that made it */
-    bool unfinished; /* more can be done at once */
-    char data[READ_BYTES];
-};
-
-/* ------------------------------------------------------------------ the end of a transfer */
-
-static void let_go(struct wps_transfer *transfer)
-{
-    struct wps_connection *connection = transfer->connection;
-
-    transfer->connection = NULL;
-    if (!connection)
-        return;
-    connection->transfer = NULL;
-    if (transfer->exchange.move == WPS_FINISHED && transfer->exchange.keep)
-        wps_pool_keep(connection);
-    else
-        wps_pool_drop(connection);
-}
-
-static void finish(struct wps_transfer *transfer)
-{
-    struct wps_loop *loop = transfer->loop;
-    struct wps_pool *pool = transfer->pool;
-
-    let_go(transfer);
-    while (transfer->exchange.distrust && wps_pool_drop_oldest(pool))
-        continue;
-    wps_timers_leave(&loop->hub.timers, &transfer->timer);
-    wps_transfers_remove(transfer);
-    transfer->loop = NULL;
-    transfer->pool = NULL;
-    transfer->done = true;
-    if (loop->finished)
-        loop->finished(loop->context, transfer);
-}
-
-static void withdraw(struct wps_transfer *transfer)
-{
-    wps_exchange_cancel(&transfer->exchange);
-    finish(transfer);
-}
-
-/* ------------------------------------------------------------------ moves */
-
-static void await(struct wps_transfer *transfer)
-{
-    wps_timers_set(&transfer->loop->hub.timers, &transfer->timer, wps_exchange_due(&transfer->exchange));
-}
-
-static enum wps_move no_memory(struct wps_transfer *transfer)
-{
-    return wps_exchange_fail(&transfer->exchange, WPS_NO_MEMORY, "memory", "not enough memory");
-}
-
-/* As much as the connection takes. */
-static enum wps_move write_out(struct wps_transfer *transfer)
-{
-    struct wps_exchange *exchange = &transfer->exchange;
-    struct wps_connection *connection = transfer->connection;
-    enum wps_io io = WPS_IO_DONE;
-    size_t length;
-
-    while (exchange->move == WPS_WRITE && io == WPS_IO_DONE) {
-        struct wps_slice rest = wps_exchange_outgoing(exchange);
-
-        io = wps_connection_write(connection, rest.data, rest.length, &length);
-        if (io == WPS_IO_DONE)
-            wps_exchange_wrote(exchange, length);
-        else if (io == WPS_IO_BROKEN)
-            wps_exchange_broke(exchange, connection->hub->words);
-    }
-    if (exchange->move == WPS_WRITE || exchange->move == WPS_READ)
-        if (!wps_connection_await_writable(connection, exchange->move == WPS_WRITE))
-            return no_memory(transfer);
-    return exchange->move;
-}
-
-/* Bounded by the limits of the exchange. */
-static enum wps_move read_in(struct wps_transfer *transfer)
-{
-    struct wps_exchange *exchange = &transfer->exchange;
-    struct wps_connection *connection = transfer->connection;
-    char *data = transfer->loop->data;
-    bool more = true;
-    size_t length;
-
-    while (more && (exchange->move == WPS_WRITE || exchange->move == WPS_READ)) {
-        switch (wps_connection_read(connection, data, READ_BYTES, &length)) {
-        case WPS_IO_DONE:
-            wps_exchange_received(exchange, data, length);
-            more = length == READ_BYTES || wps_connection_holds_back(connection);
-            break;
-        case WPS_IO_AGAIN:
-            more = false;
-            break;
-        case WPS_IO_ENDED:
-            wps_exchange_ended(exchange);
-            break;
-        case WPS_IO_BROKEN:
-            wps_exchange_broke(exchange, connection->hub->words);
-            break;
-        }
-    }
-    return exchange->move;
-}
-
-/* Back to the queue, and to its front: it has had its turn. */
-static void queue_again(struct wps_transfer *transfer)
-{
-    let_go(transfer);
-    wps_transfers_remove(transfer);
-    wps_transfers_prepend(&transfer->pool->queue, transfer);
-    await(transfer);
-}
-
-static void follow(struct wps_transfer *transfer, enum wps_move move)
-{
-    if (move == WPS_FINISHED)
-        finish(transfer);
-    else if (move == WPS_CONNECT && transfer->connection)
-        queue_again(transfer);
-}
-
-static void connected(struct wps_transfer *transfer, bool kept)
-{
-    enum wps_move move = wps_exchange_connected(&transfer->exchange, kept, transfer->loop->hub.now);
-
-    if (move == WPS_WRITE) {
-        await(transfer);
-        move = write_out(transfer);
-    }
-    follow(transfer, move);
-}
-
-/* ------------------------------------------------------------------ opening a connection */
-
-static void open_connection(struct wps_transfer *transfer)
-{
-    struct wps_connection *connection = wps_pool_open(transfer->pool);
-
-    wps_exchange_opening(&transfer->exchange, transfer->loop->hub.now);
-    if (!connection) {
-        follow(transfer, no_memory(transfer));
-        return;
-    }
-    await(transfer);
-    transfer->connection = connection;
-    connection->transfer = transfer;
-    wps_connection_advance(connection);
-}
-
-/* Without descriptors, kept connections give way: those of this loop at once, those of other threads soon. */
-static void ask_for_relief(struct wps_transfer *transfer)
-{
-    struct wps_hub *hub = &transfer->loop->hub;
-    bool relieved = wps_loop_relieve(transfer->loop);
-
-    transfer->relieved = true;
-    if (!relieved)
-        wps_threads_relieve();
-    wps_timers_set(&hub->timers, &transfer->timer, hub->now + (relieved ? 0 : RELIEF_SECONDS));
-}
-
-static void unconnected(struct wps_transfer *transfer)
-{
-    struct wps_connection *connection = transfer->connection;
-    struct wps_refusal refusal;
-
-    wps_connection_explain(connection, &refusal);
-    transfer->connection = NULL;
-    wps_pool_drop(connection);
-    if (refusal.exhausted && !transfer->relieved)
-        ask_for_relief(transfer);
-    else if (refusal.code)
-        follow(transfer, wps_exchange_unconnected(&transfer->exchange, refusal.code, refusal.words));
-    else
-        follow(transfer, wps_exchange_fail(&transfer->exchange, WPS_NO_MEMORY, "memory", refusal.words));
-}
-
-static bool is_between_attempts(const struct wps_transfer *transfer)
-{
-    return transfer->list == &transfer->pool->running && !transfer->connection;
-}
 
 /* ------------------------------------------------------------------ queues */
 
@@ -228,10 +29,10 @@ static bool serve_first(struct wps_pool *pool, int *launches)
     if (connection) {
         transfer->connection = connection;
         connection->transfer = transfer;
-        connected(transfer, true);
+        wps_moves_connected(transfer, true);
     } else {
         ++*launches;
-        open_connection(transfer);
+        wps_moves_open(transfer);
     }
     return true;
 }
@@ -276,49 +77,18 @@ static struct wps_pool *find_pool(struct wps_loop *loop, struct wps_profile *pro
 
 /* ------------------------------------------------------------------ what happens */
 
-static void on_transfer_due(void *owner)
-{
-    struct wps_transfer *transfer = owner;
-    enum wps_move move = wps_exchange_tick(&transfer->exchange, transfer->loop->hub.now);
-
-    if (move == WPS_FINISHED)
-        finish(transfer);
-    else if (is_between_attempts(transfer))
-        open_connection(transfer);
-    else
-        await(transfer);
-}
-
-static void on_ready(struct wps_connection *connection, unsigned events)
-{
-    struct wps_transfer *transfer = connection->transfer;
-    enum wps_move move;
-
-    if (!transfer) {
-        if (!wps_connection_is_alive(connection))
-            wps_pool_drop(connection);
-        return;
-    }
-    move = transfer->exchange.move;
-    if (events & WPS_READABLE)
-        move = read_in(transfer);
-    if (move == WPS_WRITE)
-        move = write_out(transfer);
-    follow(transfer, move);
-}
-
 static void on_news(struct wps_connection *connection, enum wps_news news, unsigned events)
 {
     switch (news) {
     case WPS_NEWS_OPEN:
         wps_pool_opened(connection);
-        connected(connection->transfer, false);
+        wps_moves_connected(connection->transfer, false);
         break;
     case WPS_NEWS_FAILED:
-        unconnected(connection->transfer);
+        wps_moves_unconnected(connection->transfer);
         break;
     case WPS_NEWS_READY:
-        on_ready(connection, events);
+        wps_moves_ready(connection, events);
         break;
     }
 }
@@ -336,7 +106,7 @@ static void on_wake(void *owner, struct wps_watch *watch, unsigned events)
 /* Without descriptors, what other threads keep gives way. */
 static struct wps_poller *create_poller(void)
 {
-    const struct timespec relief = { 0, (long)(RELIEF_SECONDS * 1e9) };
+    const struct timespec relief = { 0, (long)(WPS_RELIEF_SECONDS * 1e9) };
     struct wps_poller *poller = wps_poller_create();
 
     if (!poller && wps_descriptors_exhausted()) {
@@ -392,9 +162,9 @@ void wps_loop_destroy(struct wps_loop *loop)
         return;
     while ((pool = loop->pools)) {
         while (pool->running.first)
-            withdraw(pool->running.first);
+            wps_moves_withdraw(pool->running.first);
         while (pool->queue.first)
-            withdraw(pool->queue.first);
+            wps_moves_withdraw(pool->queue.first);
         loop->pools = pool->next;
         wps_pool_destroy(pool);
     }
@@ -411,7 +181,7 @@ void wps_loop_enter(struct wps_loop *loop, struct wps_transfer *transfer)
 
     loop->hub.now = wps_now();
     if (!pool || !wps_timers_join(&loop->hub.timers)) {
-        no_memory(transfer);
+        wps_moves_fail_without_memory(transfer);
         transfer->done = true;
         if (loop->finished)
             loop->finished(loop->context, transfer);
@@ -419,10 +189,10 @@ void wps_loop_enter(struct wps_loop *loop, struct wps_transfer *transfer)
     }
     transfer->loop = loop;
     transfer->pool = pool;
-    transfer->timer.ring = on_transfer_due;
+    transfer->timer.ring = wps_moves_due;
     transfer->timer.owner = transfer;
     wps_transfers_append(&pool->queue, transfer);
-    await(transfer);
+    wps_moves_await(transfer);
     serve(loop); /* and it may be gone */
 }
 
@@ -445,7 +215,7 @@ static void fail_all(struct wps_loop *loop)
             struct wps_transfer *transfer = pool->running.first;
 
             wps_exchange_fail(&transfer->exchange, WPS_TRANSPORT, "failed", "the system cannot watch sockets");
-            finish(transfer);
+            wps_moves_finish(transfer);
         }
 }
 
@@ -465,12 +235,7 @@ void wps_loop_turn(struct wps_loop *loop, double seconds)
 
 bool wps_loop_relieve(struct wps_loop *loop)
 {
-    bool any = false;
-
-    for (struct wps_pool *pool = loop->pools; pool; pool = pool->next)
-        while (wps_pool_drop_oldest(pool))
-            any = true;
-    return any;
+    return wps_pools_relieve(loop->pools);
 }
 
 /* A child process leaves all that its parent's transfer has as it is. */
@@ -505,7 +270,7 @@ void wps_transfer_cancel(struct wps_transfer *transfer)
         disown(transfer);
     } else {
         loop->hub.now = wps_now();
-        withdraw(transfer);
+        wps_moves_withdraw(transfer);
         serve(loop);
     }
 }

@@ -62,8 +62,11 @@ bool wps_poller_watch(struct wps_poller *poller, struct wps_watch *watch, unsign
     return true;
 }
 
+/* Fills a free place; the one that is moved may be what is free itself, and then nothing is there. */
 static void move(struct wps_poller *poller, size_t from, size_t to)
 {
+    if (from == to)
+        return;
     poller->asked[to] = poller->asked[from];
     poller->watches[to] = poller->watches[from];
     poller->watches[to]->place = to;

@@ -4,7 +4,9 @@
 #include <curl/curl.h>
 #include <stdlib.h>
 
-enum { HANDSHAKES = 16 }; /* at a time: each takes a millisecond of work, and the last should not wait for all */
+/* At a time. A handshake is a millisecond of work, and the last should not wait for all; and until it is open, each
+ * connection takes up to two descriptors more. */
+enum { HANDSHAKES = 16, OPENINGS = 64 };
 
 /* ------------------------------------------------------------------ life */
 
@@ -129,12 +131,22 @@ bool wps_pool_drop_oldest(struct wps_pool *pool)
     return true;
 }
 
+bool wps_pools_relieve(struct wps_pool *pools)
+{
+    bool any = false;
+
+    for (struct wps_pool *pool = pools; pool; pool = pool->next)
+        while (wps_pool_drop_oldest(pool))
+            any = true;
+    return any;
+}
+
 /* ------------------------------------------------------------------ opening and closing */
 
 bool wps_pool_has_room(const struct wps_pool *pool)
 {
     return pool->connections < pool->profile->max_connections
-           && (pool->openings < HANDSHAKES || !pool->profile->layered);
+           && pool->openings < (pool->profile->layered ? HANDSHAKES : OPENINGS);
 }
 
 struct wps_connection *wps_pool_open(struct wps_pool *pool)

@@ -40,6 +40,8 @@ void wps_pool_keep(struct wps_connection *connection);
 void wps_pool_drop(struct wps_connection *connection);
 /* Closes one that is idle: the one that was used first. False: there is none. */
 bool wps_pool_drop_oldest(struct wps_pool *pool);
+/* Closes all that are idle, of this pool and those behind it; returns whether there were any. */
+bool wps_pools_relieve(struct wps_pool *pools);
 /* Its timer, see wps_hub. */
 void wps_pool_ring(struct wps_connection *connection);
 

@@ -44,6 +44,14 @@ static CURLUcode check_bare(CURLU *url)
     return code;
 }
 
+/* NULL where it goes without saying. */
+static CURLUcode written_port_of(CURLU *url, char **port)
+{
+    CURLUcode code = curl_url_get(url, CURLUPART_PORT, port, CURLU_NO_DEFAULT_PORT);
+
+    return code == CURLUE_NO_PORT ? CURLUE_OK : code;
+}
+
 static enum wps_kind read_origin(struct wps_profile *profile, const char *text, struct wps_error *error)
 {
     char *scheme = NULL, *host = NULL, *port = NULL, *written_port = NULL;
@@ -57,9 +65,7 @@ static enum wps_kind read_origin(struct wps_profile *profile, const char *text, 
     if (!code)
         code = curl_url_get(url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT);
     if (!code)
-        code = curl_url_get(url, CURLUPART_PORT, &written_port, CURLU_NO_DEFAULT_PORT);
-    if (code == CURLUE_NO_PORT)
-        code = CURLUE_OK;
+        code = written_port_of(url, &written_port);
     if (!code)
         code = check_bare(url);
     if (!code && strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)

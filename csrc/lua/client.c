@@ -113,6 +113,17 @@ static void read_headers(lua_State *L, struct wps_client *client)
     wpsL_read_headers(L, 1, headers, "new");
 }
 
+/* The Lua side reads it: whether the world's failures are raised, or come back as nil and the error. */
+static void check_errors(lua_State *L, int index, const char *operation)
+{
+    struct wps_slice mode = wpsL_string_field(L, index, "errors");
+    struct wps_error error = { 0 };
+
+    if (mode.data && !wps_slice_is(mode, "raise") && !wps_slice_is(mode, "return"))
+        wps_fail(&error, WPS_ARGUMENT, "errors", "invalid", "errors must be \"raise\" or \"return\"");
+    wpsL_check(L, error.kind, &error, operation);
+}
+
 /* The headers, which may be a third longer, must fit a buffer. */
 static void read_url_bytes(lua_State *L, struct wps_client *client)
 {
@@ -139,6 +150,7 @@ static int client_new(lua_State *L)
     refuse_plain_http(L, client);
     read_hub(L, client);
     wpsL_read_limits(L, 1, &client->limits, "new");
+    check_errors(L, 1, "new");
     read_url_bytes(L, client);
     read_headers(L, client);
     return 1;
@@ -354,6 +366,7 @@ static void read_context(lua_State *L, struct wps_client *client, struct wps_cal
         context = lua_gettop(L);
         wpsL_check_options(L, context, wps_options, WPS_FOR_CALL, "context", operation);
         wpsL_read_limits(L, context, &call->limits, operation);
+        check_errors(L, context, operation);
         wpsL_read_headers(L, context, &call->request.headers, operation);
     }
     read_request_id(L, context, client, call);

@@ -218,6 +218,20 @@ static int core_now(lua_State *L)
     return 1;
 }
 
+/* shared(): a table of this Lua state, the same for every copy of the library in it, reloaded ones and other versions. */
+static int core_shared(lua_State *L)
+{
+    static const char name[] = "webpubsub.shared";
+
+    lua_getfield(L, LUA_REGISTRYINDEX, name);
+    if (lua_isnil(L, -1)) {
+        lua_newtable(L);
+        lua_pushvalue(L, -1);
+        lua_setfield(L, LUA_REGISTRYINDEX, name);
+    }
+    return 1;
+}
+
 int luaopen_webpubsub_core(lua_State *L);
 
 __attribute__((visibility("default"))) int luaopen_webpubsub_core(lua_State *L)
@@ -232,6 +246,7 @@ __attribute__((visibility("default"))) int luaopen_webpubsub_core(lua_State *L)
         { "headers", core_headers },
         { "random", core_random },
         { "now", core_now },
+        { "shared", core_shared },
         { NULL, NULL },
     };
 

@@ -2,7 +2,6 @@
 
 local core = require "webpubsub.core"
 local driver = require "webpubsub.driver"
-local task = require "webpubsub.task"
 
 local access = {}
 
@@ -31,12 +30,12 @@ end
 --- See `client:client_access_url` in annotations.lua.
 function access.url(client, arguments)
   arguments = arguments or {}
-  local transport = core.extras(client, "client_access_url").transport
-  local url, token, client_type, lifetime = core.access(client, arguments, transport.wall())
+  local extras = core.extras(client, "client_access_url")
+  local url, token, client_type, lifetime = core.access(client, arguments, extras.transport.wall())
   local call = prepare(client, arguments, lifetime, client_type, token ~= nil)
   if not token then
-    local response, err = task.run(client, call, arguments)
-    if not response then error(err, 0) end
+    local response, err = driver.run(call, extras, arguments)
+    if not response then return driver.failed(err, extras, arguments) end
     if response.is_error then return nil, response end
     token = response.token
   end

@@ -15,6 +15,7 @@
 ---@field connect_timeout? number  seconds to connect; 0.001 to 86400; default 5
 ---@field retries? integer  attempts after the first; 0: the request reaches the service at most once; 0 to 100; default 3
 ---@field retry? webpubsub.Retry  how attempts follow one another
+---@field errors? "raise"|"return"  "return": failures come back as nil and the error; wrong arguments are raised in any case; default "raise"
 ---@field headers? table<string, string>  sent along
 ---@field user_agent? string  goes before the library's own
 ---@field policies? webpubsub.Policies  `{ per_call, per_attempt, before_send }`: functions that see and may change each request
@@ -25,7 +26,7 @@
 ---@field client_key? string  PEM file of its key
 ---@field client_key_password? string  of the key's file; only outside of NGINX
 ---@field proxy? string|false  `http://[user:password@]host:port`; false: none; default the environment's
----@field transport? fun(request: webpubsub.TransportRequest): webpubsub.TransportResponse?, string?  sends in the library's place; returns the response, or nil and why there is none
+---@field transport? webpubsub.Transport  sends in the library's place; returns the response, or nil and why there is none
 ---@field max_url_bytes? integer  bytes of a request; its headers, whose token repeats the URL, may have a third more; 1024 to 49152; default 12288
 ---@field max_response_bytes? integer  bytes of a response's body; default 1048576
 ---@field max_header_bytes? integer  bytes of all headers of a response; default 65536
@@ -44,6 +45,17 @@
 ---@field timeout number  seconds
 ---@field once boolean  fail rather than send it again
 
+---@alias webpubsub.TransportError string|webpubsub.TransportFailure
+
+--- Sends one request; returns the response, or nil and why there is none.
+---@alias webpubsub.Transport
+---| fun(request: webpubsub.TransportRequest): webpubsub.TransportResponse?, webpubsub.TransportError?
+
+---@class webpubsub.TransportFailure  why there is no response
+---@field code? string  for `err.code`; default "failed"
+---@field message? string
+---@field retryable? boolean  may another attempt help? default true
+
 ---@class webpubsub.TransportResponse
 ---@field status integer
 ---@field headers? table<string, string|string[]>|string  or as lines that end with CR LF
@@ -54,6 +66,7 @@
 ---@field attempt_timeout? number  seconds for one attempt; 0.001 to 86400; default 15
 ---@field retries? integer  attempts after the first; 0: the request reaches the service at most once; 0 to 100; default 3
 ---@field retry? webpubsub.Retry  how attempts follow one another
+---@field errors? "raise"|"return"  "return": failures come back as nil and the error; wrong arguments are raised in any case; default "raise"
 ---@field headers? table<string, string>  sent along
 ---@field request_id? string  the id that support can find the call by; default a UUID
 ---@field policies? webpubsub.Policies  `{ per_call, per_attempt, before_send }`: functions that see and may change each request
@@ -154,20 +167,30 @@
 
 ---@class webpubsub.Members  call it for the next member, as `for member in members do … end` does
 ---@field continuation_token? string  after a page
+---@field error? webpubsub.Error  with errors = "return": what has ended the loop
 ---@field pages fun(self: webpubsub.Members): fun(members: webpubsub.Members): webpubsub.Page?, webpubsub.Members
 ---@overload fun(): webpubsub.Member?
 
 ---@class webpubsub.Task  a call that does not wait
 ---@field done fun(self: webpubsub.Task): boolean  is it over?
 ---@field await fun(self: webpubsub.Task): webpubsub.Response  waits for the end; raises what the method itself would
+---@field result fun(self: webpubsub.Task): webpubsub.Response?, webpubsub.Error?  of a task that is over: what the
+---  method returns, or nil and its error
 ---@field cancel fun(self: webpubsub.Task)  withdraws it: it then ends with a `cancelled` error
----@field on_done fun(self: webpubsub.Task, callback: fun(task: webpubsub.Task))  has the callback called at its end
+---@field on_done fun(self: webpubsub.Task, callback: fun(response: webpubsub.Response?, err: webpubsub.Error?))
+---  has the callback called at its end, with its result
+
+---@alias webpubsub.QuestionCallback fun(exists: boolean?, response: webpubsub.Response|webpubsub.Error)
 
 ---@class webpubsub.QuestionTask : webpubsub.Task
 ---@field await fun(self: webpubsub.QuestionTask): boolean, webpubsub.Response
+---@field result fun(self: webpubsub.QuestionTask): boolean?, webpubsub.Response|webpubsub.Error
+---@field on_done fun(self: webpubsub.QuestionTask, callback: webpubsub.QuestionCallback)
 
 ---@class webpubsub.PageTask : webpubsub.Task
 ---@field await fun(self: webpubsub.PageTask): webpubsub.Page
+---@field result fun(self: webpubsub.PageTask): webpubsub.Page?, webpubsub.Error?
+---@field on_done fun(self: webpubsub.PageTask, callback: fun(page: webpubsub.Page?, err: webpubsub.Error?))
 
 ---@class webpubsub.AccessArguments
 ---@field user? string  who connects
@@ -194,7 +217,7 @@
 ---@field succeeded integer
 ---@field failed integer
 ---@field failures webpubsub.Result[]  without responses
----@field completed_through integer  the items up to this one are all finished
+---@field completed_through integer  the items up to this one are all finished, none was withdrawn by a cancellation
 ---@field elapsed number  seconds
 ---@field rate number  calls a second
 ---@field cancelled? boolean  by `context.cancel`

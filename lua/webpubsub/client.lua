@@ -25,6 +25,7 @@ function client.new(options)
   extras.log_ids = core.field(options, "log_ids")
   extras.credential = credential.of(options)
   extras.max_deferred = core.field(options, "max_deferred")
+  extras.errors = core.field(options, "errors")
   extras.transport = transport.new(core.origin(self), options)
   extras.reach = extras.credential and transport.reacher(options)
   return self
@@ -56,21 +57,21 @@ for _, operation in ipairs(core.operations()) do
   local name, returns = operation.name, decode[operation.result] -- a listing has a method of its own, see below
   local async = name .. "_async"
 
+  local function perform(task_of_it)
+    local response, err = driver.complete(task_of_it, task_of_it.call, task_of_it.extras, task_of_it.arguments)
+    if not response then return false, err end
+    return true, returns(response)
+  end
+
   methods[async] = function(self, arguments)
-    core.extras(self, async) -- or the error would name the operation
-    local call = core.prepare(self, name, arguments)
+    local call = driver.prepare(self, name, arguments, core.extras(self, async))
     policies.check_call(arguments, name)
-    return task.start(self, name, task.cancel_of(arguments), function(extras)
-      local response, err = driver.run(call, extras, arguments)
-      if not response then error(err, 0) end
-      return returns(response)
-    end)
+    return task.start(self, name, arguments, perform, call)
   end
 
   methods[name] = function(self, arguments)
-    if task.is_needed(self, name) then return methods[async](self, arguments):await() end
     local response, err = driver.perform(self, name, arguments)
-    if not response then error(err, 0) end
+    if not response then return driver.failed(err, core.extras(self), arguments) end
     return returns(response)
   end
 end

@@ -5,8 +5,8 @@
 
 local core = require "webpubsub.core"
 local driver = require "webpubsub.driver"
+local nginx = require "webpubsub.host.nginx"
 local operations = require "webpubsub.operations"
-local phases = require "webpubsub.phases"
 local policies = require "webpubsub.policies"
 local task = require "webpubsub.task"
 
@@ -19,12 +19,12 @@ local function refuse(argument, code, message)
 end
 
 local function check_surroundings()
-  local nginx = rawget(_G, "ngx")
-  if not (nginx and nginx.timer) then
+  local here = rawget(_G, "ngx")
+  if not (here and here.timer) then
     refuse("client", "unsupported", "defer is for NGINX, whose log and filter phases cannot wait; here, make the call "
       .. "itself, or its _async form")
   end
-  phases.check_timers("defer")
+  nginx.check_timers("defer")
 end
 
 local function counts_of(client, method)
@@ -34,9 +34,8 @@ local function counts_of(client, method)
 end
 
 -- What is left when a worker is out of time is dropped.
-local function settle(counts, ok, response, err)
+local function settle(counts, response, err)
   counts.queued = counts.queued - 1
-  if not ok then response, err = nil, response end
   err = err or response.error -- the latter with no_throw
   if not err then
     counts.sent = counts.sent + 1
@@ -47,6 +46,17 @@ local function settle(counts, ok, response, err)
   end
 end
 
+local function perform(self)
+  local response, err = driver.run(self.call, self.extras, self.arguments, self)
+  if not response then return false, err end
+  return true, response
+end
+
+local function drop(counts)
+  counts.dropped = counts.dropped + 1
+  return false
+end
+
 --- See `client:defer` in annotations.lua.
 function defer.run(client, operation, arguments)
   local counts, limit = counts_of(client, "defer")
@@ -54,14 +64,14 @@ function defer.run(client, operation, arguments)
   operations.check(operation, "defer")
   local call = driver.prepare_for("defer", client, operation, arguments)
   policies.check_call(arguments, "defer")
-  if counts.queued >= limit then
-    counts.dropped = counts.dropped + 1
-    return false
+  if counts.queued >= limit then return drop(counts) end
+  local started, result = pcall(task.start, client, "defer", arguments, perform, call)
+  if not started then
+    if type(result) == "table" and result.kind == "transport" then return drop(counts) end -- too many wait already
+    error(result, 0)
   end
   counts.queued = counts.queued + 1
-  task.start(client, "defer", task.cancel_of(arguments), function(extras)
-    return driver.run(call, extras, arguments)
-  end):on_done(function(ended) settle(counts, pcall(ended.await, ended)) end)
+  result:on_done(function(response, err) settle(counts, response, err) end)
   return true
 end
 

@@ -3,9 +3,11 @@
 --
 -- A transport is a table of functions: `now()` (seconds of a steady clock), `wall()` (seconds since the epoch),
 -- `sleep(seconds, cancelled)`, which may wake early, and may return the kind, code and message of a failure that ends
--- the call, and `exchange(call, cancelled)`, which sends what `call:outgoing()` tells and returns true once the response
--- is delivered to the call, or nil with the kind, code and message of a failure, and whether a kept connection turned
--- out dead.
+-- the call, and `exchange(call, cancelled)`, which sends what `call:outgoing()` tells and returns true once the
+-- response is delivered to the call, or nil with the kind, code and message of a failure, and whether a kept connection
+-- turned out dead. They wait where they are called. `host` is where they wait: see host/.
+--
+-- `cancelled` may be asked whether the call is withdrawn: it is the program's function, or a task.
 
 local core = require "webpubsub.core"
 local log = require "webpubsub.log"
@@ -13,18 +15,17 @@ local policies = require "webpubsub.policies"
 
 local driver = {}
 
--- Everything one call needs that outlives a step.
-local function new_run(call, extras, arguments)
-  local run = {
-    call = call, transport = extras.transport, credential = extras.credential, reach = extras.reach,
-    policies = extras.policies,
-    cancelled = extras.cancelled, -- a task's, which asks the context's as well
-  }
+local MAX_SPARE = 256 -- calls of a client that are over and kept to be used again
+
+-- Everything one call needs that outlives a step; a task is that itself.
+local function set_up(run, call, extras, arguments)
+  run.call, run.transport, run.policies = call, extras.transport, extras.policies
+  run.credential, run.reach = extras.credential, extras.reach
   local context = arguments and core.field(arguments, "context")
   if context then
     run.policies = policies.join(run.policies, policies.check(core.field(context, "policies"), call:operation()))
     run.classify = core.field(context, "classify")
-    run.cancelled = run.cancelled or core.field(context, "cancel")
+    run.withdrawn = run.withdrawn or core.field(context, "cancel")
     run.no_throw = core.field(context, "no_throw")
   end
   if extras.logger then
@@ -37,10 +38,34 @@ local function fail(run, kind, code, message, stale)
   return run.call:failure(run.transport.now(), core.random(), kind, code, message, stale)
 end
 
--- An error of the core's has room for a short message only; that of a chain is longer.
-local function fail_for_want_of_token(run, code, message, kind)
-  run.reason = message
-  return fail(run, kind, code, message)
+local function is_withdrawn(run)
+  return run.withdrawn and run.withdrawn()
+end
+
+local function withdraw(run)
+  return fail(run, "cancelled", "cancelled", "the call was cancelled")
+end
+
+-- Calls a function of the program's, which may wait, but neither past the call's time nor past its cancellation.
+-- Returns true and what it returns; or false and what has ended the wait.
+local function ask(run, action, first, second)
+  local host = run.transport.host
+  if not host then return true, action(first, second) end
+  return host:call(run.call:left(run.transport.now()), run.withdrawn, action, first, second)
+end
+
+-- The step after a function was left.
+local function leave(run, why)
+  if why == "cancelled" then return withdraw(run) end
+  return fail(run, "timeout", "deadline", "a function of the program's did not return in the call's time")
+end
+
+-- Runs the policies of a stage; returns what ended them before they were through, or nil.
+local function apply(run, stage)
+  local functions = run.policies and run.policies[stage]
+  if not functions or #functions == 0 then return nil end
+  local over, why = ask(run, policies.apply, functions, run.call)
+  return not over and why or is_withdrawn(run) and "cancelled" or nil
 end
 
 local function get_token(run)
@@ -48,39 +73,53 @@ local function get_token(run)
   local claims = call:claims()
   local token = credential:current(claims, transport, run.reach)
   if token then return call:token(transport.now(), token) end
-  local code, message, kind
-  token, code, message, kind = credential:get(claims, transport, run.reach, call:left(transport.now()))
-  if not token then return fail_for_want_of_token(run, code, message, kind) end
-  return call:token(transport.now(), token)
+  local over, code, message
+  over, token, code, message = ask(run, credential.get, credential, {
+    claims = claims, transport = transport, reach = run.reach, seconds = call:left(transport.now()),
+    cancelled = run.withdrawn,
+  })
+  if not over then return leave(run, token) end
+  if token then return call:token(transport.now(), token) end
+  if is_withdrawn(run) then return withdraw(run) end
+  run.reason = message -- an error of the core's has room for a short one only, and a chain's is longer
+  return fail(run, code == "deadline" and "timeout" or "credential", code, message)
 end
 
 local function authorize(run)
   local call, transport = run.call, run.transport
-  if run.policies then policies.apply(run.policies.per_attempt, call) end
+  local stopped = apply(run, "per_attempt")
+  if stopped then return leave(run, stopped) end
   if not run.credential then return call:sign(transport.now(), transport.wall()) end
   if not call:needs_token() then return call:token(transport.now()) end
   return get_token(run)
 end
 
 local function verdict(classify, call)
-  if type(classify) == "table" then return classify[call:status()] end
   local status, headers, body = call:received()
   return classify { status = status, headers = core.headers(headers), body = body }
 end
 
 local function send(run)
   local call, transport = run.call, run.transport
-  if run.policies then policies.apply(run.policies.before_send, call) end
+  local stopped = apply(run, "before_send")
+  if stopped then return leave(run, stopped) end
   if run.log then run.log:request() end
 
-  local ok, kind, code, message, stale = transport.exchange(call, run.cancelled)
+  local ok, kind, code, message, stale = transport.exchange(call, run.withdrawn)
   if not ok then
     local step = fail(run, kind, code, message, stale)
     if run.log then run.log:failure(kind, code) end
     return step
   end
-  local status = call:status()
-  local decision = run.classify and verdict(run.classify, call)
+  local status, classify = call:status(), run.classify
+  local decision
+  if type(classify) == "table" then
+    decision = classify[status]
+  elseif classify then
+    local over, result = ask(run, verdict, classify, call)
+    if not over then return leave(run, result) end
+    decision = result
+  end
   local random = (status >= 300 or decision == "retry") and core.random() or 0
   local step = call:respond(transport.now(), transport.wall(), random, decision)
   if run.log then run.log:response(status) end
@@ -88,21 +127,14 @@ local function send(run)
   return step
 end
 
-local function withdrawn(run)
-  return run.cancelled and run.cancelled()
-end
-
-local function withdraw(run)
-  return fail(run, "cancelled", "cancelled", "the call was cancelled")
-end
-
 local function wait(run)
   local call, transport = run.call, run.transport
   if run.log then run.log:retry() end
   local step = "wait"
   while step == "wait" do -- again, where the transport woke early
-    local kind, code, message = transport.sleep(call:seconds(), run.cancelled)
-    step = kind and fail(run, kind, code, message) or withdrawn(run) and withdraw(run) or call:resume(transport.now())
+    local kind, code, message = transport.sleep(call:seconds(), run.withdrawn)
+    step = kind and fail(run, kind, code, message) or is_withdrawn(run) and withdraw(run)
+      or call:resume(transport.now())
   end
   return step
 end
@@ -110,11 +142,12 @@ end
 local actions = { token = authorize, send = send, wait = wait }
 
 local function finish(run)
-  local call = run.call
-  if run.policies then policies.apply(run.policies.per_call, call) end
-  local step = call:begin(run.transport.now())
+  local call, started = run.call, run.transport.now()
+  local stopped = apply(run, "per_call")
+  local step = call:begin(started)
+  if stopped and step ~= "done" then step = leave(run, stopped) end
   while step ~= "done" do
-    step = withdrawn(run) and withdraw(run) or actions[step](run)
+    step = is_withdrawn(run) and withdraw(run) or actions[step](run)
   end
   local response, err = call:result(run.no_throw)
   if err and err.kind == "credential" and run.reason then err.message = run.reason end
@@ -125,11 +158,18 @@ local function finish(run)
   return response, err
 end
 
+-- A call's object serves another call of the client too, unless policies or the logger have seen it, for they may have
+-- kept it.
+local function keep(run, spare)
+  if not (run.policies or run.log) and #spare < MAX_SPARE then spare[#spare + 1] = run.call end
+end
+
 --- Runs a prepared call to its end.
+---@param run table|nil  where it keeps what it needs: a task
 ---@return table|nil response
 ---@return table|nil error
-function driver.run(call, extras, arguments)
-  return finish(new_run(call, extras, arguments))
+function driver.run(call, extras, arguments, run)
+  return finish(set_up(run or {}, call, extras, arguments))
 end
 
 --- Prepares a call for a method that is no operation itself: what is wrong with its arguments is that method's error.
@@ -142,18 +182,46 @@ function driver.prepare_for(method, client, operation, arguments, unsent)
   error(result, 0)
 end
 
---- Prepares a call and runs it to its end. Its object serves the client's next call too, unless policies or the logger
--- have seen it, for they may have kept it.
+--- Prepares a call of the client, in an object that is kept for another one once it is over.
+---@return table call
+function driver.prepare(client, name, arguments, extras)
+  local spare = extras.spare or {}
+  extras.spare = spare
+  local call = spare[#spare]
+  if not call then return core.prepare(client, name, arguments) end
+  spare[#spare] = nil
+  return core.prepare(client, name, arguments, call)
+end
+
+--- Runs a call from `driver.prepare` to its end, in a task.
+---@return table|nil response
+---@return table|nil error
+function driver.complete(run, call, extras, arguments)
+  local response, err = finish(set_up(run, call, extras, arguments))
+  keep(run, extras.spare)
+  return response, err
+end
+
+--- Prepares a call and runs it to its end.
 ---@return table|nil response
 ---@return table|nil error
 function driver.perform(client, name, arguments)
   local extras = core.extras(client, name)
-  local spare = extras.spare
-  extras.spare = nil
-  local run = new_run(core.prepare(client, name, arguments, spare), extras, arguments)
-  local response, err = finish(run)
-  if not (run.policies or run.log) then extras.spare = run.call end
-  return response, err
+  return driver.complete({}, driver.prepare(client, name, arguments, extras), extras, arguments)
+end
+
+--- Do failures come back as nil and the error, or are they raised?
+---@return boolean
+function driver.returns_errors(extras, arguments)
+  local context = type(arguments) == "table" and core.field(arguments, "context")
+  local mode = type(context) == "table" and core.field(context, "errors") or extras.errors
+  return mode == "return"
+end
+
+--- What a method does with a failure: it raises it, or returns nil and the error.
+function driver.failed(err, extras, arguments)
+  if not driver.returns_errors(extras, arguments) then error(err, 0) end
+  return nil, err
 end
 
 return driver

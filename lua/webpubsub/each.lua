@@ -1,7 +1,7 @@
 --- One operation for many: a bounded number of tasks at a time.
 --
--- Tasks end in the scheduler's time; what is made of their results, and the items that follow, is the business of the
--- loop here, so that `on_result` may do what it likes.
+-- Tasks end when somebody polls; what is made of their results, and the items that follow, is the business of the loop
+-- here, so that `on_result` may do what it likes.
 
 local core = require "webpubsub.core"
 local driver = require "webpubsub.driver"
@@ -82,12 +82,12 @@ local function asker(run, cancelled)
   end
 end
 
--- What the task of an item asks: for all of them, and for the item.
+-- What the task of an item asks, for all of them and for the item; and whether the item has anything to ask itself.
 local function cancel_of(run, arguments)
   local own = task.cancel_of(arguments)
   if own == run.cancelled then own = nil end -- the context of all
-  if not (own and run.ask) then return own or run.ask end
-  return function() return run.ask() or own() end
+  if not (own and run.ask) then return own or run.ask, own ~= nil end
+  return function() return run.ask() or own() end, true
 end
 
 -- ---------------------------------------------------------------- one call
@@ -97,48 +97,52 @@ local function pause(run, seconds)
   run.paused_until = math.max(run.paused_until, run.now() + math.min(seconds, LONGEST_PAUSE))
 end
 
--- A task's transport, which waits for its next attempt no shorter than all of them have to.
-local function pausing_transport(run, call, extras)
-  local transport = extras.transport
+-- The tasks' transport, which waits for the next attempt no shorter than all of them have to.
+local function pausing_transport(run, transport)
   return setmetatable({
-    sleep = function(seconds)
+    sleep = function(seconds, item)
       local wake = run.now() + seconds
-      if call:status() == TOO_MANY_REQUESTS then pause(run, seconds) end
+      if item.call:status() == TOO_MANY_REQUESTS then pause(run, seconds) end
       local kind, code, message
       repeat
-        kind, code, message = transport.sleep(math.max(wake, run.paused_until) - run.now(), extras.cancelled)
-      until kind or run.now() >= math.max(wake, run.paused_until) or extras.cancelled()
+        kind, code, message = transport.sleep(math.max(wake, run.paused_until) - run.now(), item)
+      until kind or run.now() >= math.max(wake, run.paused_until) or item()
       return kind, code, message
     end,
   }, { __index = transport })
 end
 
-local function perform(run, arguments, extras)
-  local call = core.prepare(run.client, run.operation, arguments)
-  local own = setmetatable({ transport = pausing_transport(run, call, extras) }, { __index = extras })
-  return driver.run(call, own, arguments)
+local function perform(item)
+  local run = item.owner
+  local call = driver.prepare(run.client, run.operation, item.arguments, run.extras)
+  local response, err = driver.complete(item, call, run.extras, item.arguments)
+  if not response then return false, err end
+  return true, response
+end
+
+local function wake(run)
+  if run.wake then run.wake() end
 end
 
 local function start(run, item)
   run.total = run.total + 1
   local arguments = arguments_of(run, item)
-  local started = task.start(run.client, run.operation, cancel_of(run, arguments), function(extras)
-    return perform(run, arguments, extras)
-  end)
-  run.running[started] = { index = run.total, arguments = arguments }
+  local ask, is_own = cancel_of(run, arguments)
+  local started = task.start(run.client, run.operation, arguments, perform, nil, ask, run)
+  run.running[started] = { index = run.total, arguments = arguments, may_withdraw = is_own }
   run.active = run.active + 1
   started:on_done(function()
     run.ended[#run.ended + 1] = started
-    run.signal:set()
+    wake(run)
   end)
 end
 
 -- What the operations' methods raise is a result here; anything else is a mistake in the program and ends it all.
 local function outcome_of(ended)
-  local ok, response, err = pcall(ended.await, ended)
-  if ok then return response, err end
-  if type(response) ~= "table" or response.kind == nil then error(response, 0) end
-  return nil, response
+  if ended.ok then return ended.first end
+  local err = ended.first
+  if type(err) ~= "table" or err.kind == nil then error(err, 0) end
+  return nil, err
 end
 
 local function count_finished(run, index)
@@ -149,12 +153,18 @@ local function count_finished(run, index)
   end
 end
 
+-- Is it to be done when the rest is? Not where the item's own context has withdrawn it.
+local function is_left(run, result, err)
+  return err and err.kind == "cancelled" and (run.was_cancelled or not result.may_withdraw)
+end
+
 local function settle(run, ended)
   local result = run.running[ended]
   run.running[ended] = nil
   run.active = run.active - 1
   local response, err = outcome_of(ended)
-  count_finished(run, result.index)
+  if not is_left(run, result, err) then count_finished(run, result.index) end
+  result.may_withdraw = nil
   err = err or response.error -- the latter with no_throw
   if err then
     run.failures[#run.failures + 1] = { index = result.index, arguments = result.arguments, error = err }
@@ -178,18 +188,21 @@ local function has_next(run)
   return not run.stopped
 end
 
+local function sleep_through_pause(item)
+  local run, ended = item.owner
+  repeat ended = run.sleep(run.paused_until - run.now(), item)
+  until ended or run.now() >= run.paused_until or item()
+  if ended then run.stopped, run.was_cancelled = true, true end -- an NGINX worker that shuts down
+  return true
+end
+
 -- A task that waits for the end of the pause, which calls can follow.
 local function wait_for_pause(run)
   if run.pausing then return end
-  run.pausing = task.start(run.client, "each", run.ask, function(extras)
-    local ended
-    repeat ended = extras.transport.sleep(run.paused_until - run.now(), extras.cancelled)
-    until ended or run.now() >= run.paused_until or extras.cancelled()
-    if ended then run.stopped, run.was_cancelled = true, true end -- an NGINX worker that shuts down
-  end)
+  run.pausing = task.start(run.client, "each", nil, sleep_through_pause, nil, run.ask, run)
   run.pausing:on_done(function()
     run.pausing = nil
-    run.signal:set()
+    wake(run)
   end)
 end
 
@@ -209,10 +222,16 @@ local function advance(run)
   if run.stopped and run.pausing then run.pausing:cancel() end
 end
 
+local function begin_waiting(wake_up, run)
+  run.wake = wake_up
+  if run.ended[1] then wake_up() end
+  return function() run.wake = false end
+end
+
 -- Lua 5.1 cannot yield through pcall; and where waiting is yielding, Ctrl-C ends the loop that is yielded to.
 local function wait(run)
-  if not run.signal.yields then return pcall(run.signal.wait, run.signal) end
-  run.signal:wait()
+  if not run.host:here() then return pcall(run.host.suspend, run.host, begin_waiting, run) end
+  run.host:suspend(begin_waiting, run)
   return true
 end
 
@@ -258,7 +277,8 @@ end
 ---@return webpubsub.Summary
 function each.run(client, operation, items, options)
   options = options or {}
-  local scheduler = task.scheduler_of(client, "each")
+  local extras = core.extras(client, "each")
+  local transport = extras.transport
   core.check_options(options, "each", "options", "each")
   check_context(client, options.context)
   local run = {
@@ -266,10 +286,12 @@ function each.run(client, operation, items, options)
     concurrency = options.concurrency or DEFAULT_CONCURRENCY, on_result = options.on_result,
     stop_on_error = options.stop_on_error,
     context = options.context, cancelled = task.cancel_of(options),
-    now = scheduler.now, started = scheduler.now(), paused_until = 0, signal = scheduler:signal(),
+    now = transport.now, sleep = transport.sleep, host = transport.host, started = transport.now(), paused_until = 0,
+    wake = false,
     running = {}, active = 0, ended = {}, finished = {}, completed_through = 0, total = 0, succeeded = 0, failures = {},
   }
   run.ask = run.cancelled and asker(run, run.cancelled)
+  run.extras = setmetatable({ transport = pausing_transport(run, transport) }, { __index = extras })
   local ok, err = loop(run)
   if not ok or run.problem then
     clear(run)

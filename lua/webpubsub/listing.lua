@@ -1,8 +1,8 @@
 --- The connections of a group, fetched page by page as they are asked for.
 
 local core = require "webpubsub.core"
+local driver = require "webpubsub.driver"
 local policies = require "webpubsub.policies"
-local task = require "webpubsub.task"
 
 local listing = {}
 
@@ -39,12 +39,13 @@ local function prepare(self)
   return call
 end
 
--- The next page. One that fails changes nothing: it can be asked for again.
+-- The next page, or nil and why there is none. One that fails changes nothing: it can be asked for again.
 local function fetch(self)
-  local call = prepare(self)
+  local call, extras = prepare(self), core.extras(self.client)
   local url = call:url()
-  local response, err = task.run(self.client, call, self.arguments)
-  if not response then error(err, 0) end
+  local response, err = driver.run(call, extras, self.arguments)
+  self.error = err
+  if not response then return driver.failed(err, extras, self.arguments) end
   local page = listing.page(response)
   if response.is_error then -- with no_throw
     page.continuation_token = self.continuation_token
@@ -58,23 +59,29 @@ local function fetch(self)
 end
 
 --- Iterates over the pages: `{ items, continuation_token, response }`. With no_throw a page that carries an error is
--- the loop's last; another loop asks for it again.
+-- the loop's last; another loop asks for it again. With errors = "return" a failure ends the loop, and is then in
+-- `members.error`.
 function members:pages()
   local failed = false
   return function()
     if self.finished or failed then return nil end
-    local page = fetch(self)
-    failed = page.response.is_error
-    return page
+    local page, err = fetch(self)
+    failed = not page or page.response.is_error
+    return page, err
   end
 end
 
--- The next member, `{ connection, user }`. Pages may be empty and be followed by others.
+-- The next member, `{ connection, user }`. Pages may be empty and be followed by others. With errors = "return" it may
+-- be nil and the error, which is in `members.error` as well, for a loop drops it.
 function members:__call()
   while self.position >= #self.items do
     if self.finished then return nil end
-    local page = fetch(self)
-    if page.response.is_error then error(page.response.error, 0) end
+    local page, err = fetch(self)
+    if not page then return nil, err end
+    if page.response.is_error then
+      self.error = page.response.error
+      return driver.failed(self.error, core.extras(self.client), self.arguments)
+    end
     self.items, self.position = page.items, 0
   end
   self.position = self.position + 1

@@ -1,33 +1,10 @@
---- Tasks: calls that do not wait. Each runs the driver in a coroutine of its own, which the transport's scheduler moves
--- on: scheduler.lua, or inside NGINX timers.lua.
+--- Tasks: calls that somebody else waits for. A task is spawned, runs the driver and keeps what comes of it; it is also
+--- what the driver keeps of the call, and what the waits within ask whether it is withdrawn.
 
 local core = require "webpubsub.core"
 local driver = require "webpubsub.driver"
-local loops = require "webpubsub.loops"
 
 local task = {}
-
-local unpack = table.unpack or unpack -- luacheck: ignore 113 143
-
--- ---------------------------------------------------------------- a client's tasks
-
--- Has the client tasks at all? Not where libcurl would send them and the application brings a transport of its own.
-local function has_tasks(extras)
-  return extras.transport.scheduler ~= nil
-end
-
--- The scheduler of the client's tasks and how many of those are not over; made with the first of them.
-local function share_of(client, method)
-  local extras = core.extras(client, method)
-  if not has_tasks(extras) then
-    core.raise("argument", "unsupported", "there are no tasks with a transport of your own; use whatever it has for "
-      .. "many calls at once", "client", method)
-  end
-  extras.tasks = extras.tasks or { scheduler = extras.transport.scheduler(), pending = 0 }
-  return extras.tasks
-end
-
--- ---------------------------------------------------------------- a task
 
 local tasks = {}
 tasks.__index = tasks
@@ -36,46 +13,71 @@ local function refuse(method, argument, message)
   core.raise("argument", "type", message, argument, method)
 end
 
+local function host_of(client, method)
+  return core.extras(client, method).transport.host
+end
+
+-- ---------------------------------------------------------------- a task
+
+--- Is it withdrawn? For the driver and transports.
+function tasks:__call()
+  if self.cancelled then return true end
+  local host = self.host
+  return self.ask and self.ask() or host.gives_up and host:gives_up()
+end
+
 -- All callbacks are called; what the first of those that fail raises is raised when they are through.
 local function call_back(self)
   local callbacks, problem = self.callbacks, nil
   self.callbacks = false
-  for index = 1, callbacks and #callbacks or 0 do
-    local ok, err = pcall(callbacks[index], self)
+  for index = 1, #callbacks do
+    local ok, err = pcall(callbacks[index], self:result())
     if not ok then problem = problem or { err } end
   end
   if problem then error(problem[1], 0) end
 end
 
---- For the scheduler: it is over. One that was abandoned has been for longer.
-function tasks:finish(ok, ...)
+-- It is over: `ran` is false where something was raised, `ok` where the call failed. One that was abandoned has been
+-- over for longer.
+local function finish(self, ran, ok, first, second)
   if self.finished then return end
-  self.finished, self.ok, self.count, self.values = true, ok, select("#", ...), { ... }
-  if self.problem then self.ok, self.values = false, self.problem end
-  self.scheduler:remove(self)
-  self.share.pending = self.share.pending - 1
-  call_back(self)
+  if not ran then first = ok end
+  self.finished, self.raised, self.ok, self.first, self.second = true, not ran, ran and ok, first, second
+  self.extras.pending = self.extras.pending - 1
+  local waiting = self.waiting
+  self.waiting = false
+  if waiting then for wake in pairs(waiting) do wake() end end
+  if self.callbacks then call_back(self) end
 end
 
---- Starts `perform(extras)` as a task of the client; what it returns or raises is what `await` returns or raises.
+local function perform(self)
+  return self.perform(self)
+end
+
+--- Starts `perform(task)` as a task of the client; it returns true and what the method returns, or false and the error.
 ---@param client webpubsub.Client
 ---@param name string  of the operation, for people
----@param cancel nil|fun(): boolean?  asked between the steps, and while the task waits
----@param perform fun(extras: table): ...
+---@param arguments table|nil  of the call
+---@param perform_task fun(task: webpubsub.Task): boolean, ...
+---@param call table|nil  for `perform_task`
+---@param ask nil|fun(): boolean?  whether it is withdrawn; by default what the call's context has for that
+---@param owner table|nil  for `perform_task`
 ---@return webpubsub.Task
-function task.start(client, name, cancel, perform)
-  local share, extras = share_of(client, name), core.extras(client)
-  share.scheduler:admit(name)
+function task.start(client, name, arguments, perform_task, call, ask, owner)
+  local extras = core.extras(client, name)
+  local host = extras.transport.host
+  if host.admit then host:admit(name) end
   local self = setmetatable({
-    scheduler = share.scheduler, share = share, name = name,
-    thread = false, exchange = false, -- the scheduler's
-    cancelled = false, problem = false, callbacks = false,
-    finished = false, ok = false, count = 0, values = false,
+    name = name, host = host, extras = extras, arguments = arguments, perform = perform_task, call = call,
+    owner = owner, ask = ask or task.cancel_of(arguments), wake = false, exchange = false, cancelled = false,
+    withdrawn = false,
+    transport = false, credential = false, reach = false, reason = false, policies = false, classify = false, no_throw = false, log = false,
+    callbacks = false, waiting = false,
+    finished = false, raised = false, ok = false, first = false, second = false,
   }, tasks)
-  share.pending = share.pending + 1
-  self.scheduler:start(self, perform, setmetatable({
-    cancelled = function() return self.cancelled or cancel and cancel() end,
-  }, { __index = extras }), cancel)
+  self.withdrawn = self
+  extras.pending = (extras.pending or 0) + 1
+  host:spawn(perform, finish, self)
   return self
 end
 
@@ -84,27 +86,6 @@ end
 function task.cancel_of(arguments)
   local context = type(arguments) == "table" and core.field(arguments, "context")
   return type(context) == "table" and core.field(context, "cancel") or nil
-end
-
---- The scheduler of a client's tasks.
-function task.scheduler_of(client, method)
-  return share_of(client, method).scheduler
-end
-
---- Would a call in place hold up others in a loop?
----@param method string  that was called, for the error where that was without a client
-function task.is_needed(client, method)
-  return loops.inside() and has_tasks(core.extras(client, method))
-end
-
---- Runs a prepared call to its end: in place, or as a task where others in a loop would be held up.
----@return table|nil response
----@return table|nil error
-function task.run(client, call, arguments)
-  if not task.is_needed(client, call:operation()) then return driver.run(call, core.extras(client), arguments) end
-  return task.start(client, call:operation(), task.cancel_of(arguments), function(extras)
-    return driver.run(call, extras, arguments)
-  end):await()
 end
 
 --- Is it over?
@@ -117,55 +98,75 @@ end
 function tasks:cancel()
   if self.finished or self.cancelled then return end
   self.cancelled = true
-  self.scheduler:withdraw(self)
+  if self.exchange then
+    self.exchange:cancel()
+  elseif self.wake then
+    self.wake()
+  end
 end
 
---- Has `callback(task)` called when the task is over, from within `poll`; at once where it is over already.
+--- Withdraws a task whose result nobody wants, and tells nobody.
+function task.abandon(self)
+  self.callbacks = false
+  self:cancel()
+  finish(self, true, false, "the task was abandoned")
+end
+
+local function values_of(self)
+  if self.second == nil then return self.first end
+  return self.first, self.second
+end
+
+--- What the method returns, or nil and its error; of a task that is over.
+function tasks:result()
+  if not self.finished then
+    core.raise("argument", "unfinished", "the task is not over, so it has no result; see task:done() and task:await()",
+      "task", self.name)
+  end
+  if not self.ok then return nil, self.first end
+  return values_of(self)
+end
+
+--- Has `callback(response, err)` called with its result when the task is over, from within `poll`; at once where it is
+-- over already.
 function tasks:on_done(callback)
   if type(callback) ~= "function" then
     refuse("on_done", "callback", "the callback must be a function; it is a " .. type(callback))
   end
-  if self.finished then return callback(self) end
+  if self.finished then return callback(self:result()) end
   self.callbacks = self.callbacks or {}
   self.callbacks[#self.callbacks + 1] = callback
 end
 
--- Of a function of its own, so that the closure does not look for the signal on the stack of who waits: NGINX uses the
--- stack of a request that was aborted for the next one.
-local function setter(signal)
-  return function() signal:set() end
+local function begin_waiting(wake, self)
+  self.waiting = self.waiting or {}
+  self.waiting[wake] = true
+  return function()
+    if self.waiting then self.waiting[wake] = nil end
+  end
 end
 
 -- Waits for the end without telling what it was.
 local function wait(self)
   if self.finished then return end
-  if self.thread and self.thread == coroutine.running() then
+  if self.host:serves(self) then
     core.raise("argument", "invalid", "a task cannot wait for its own end", "task", self.name)
   end
-  local signal = self.scheduler:signal()
-  self:on_done(setter(signal))
-  while not self.finished do signal:wait() end
+  while not self.finished do self.host:suspend(begin_waiting, self) end
 end
 
 --- Waits for the end; returns what the method itself would return, or raises the same error. In a coroutine of a loop
--- that is supported (see loops.lua) the others go on meanwhile; elsewhere this drives the tasks.
+-- that is supported (see host/) the others go on meanwhile; elsewhere this drives the tasks.
 function tasks:await()
   wait(self)
-  if not self.ok then error(self.values[1], 0) end
-  return unpack(self.values, 1, self.count)
+  if self.ok then return values_of(self) end
+  if self.raised then error(self.first, 0) end
+  return driver.failed(self.first, self.extras, self.arguments)
 end
 
 function tasks:__tostring()
   local state = not self.finished and "in flight" or self.ok and "done" or "failed"
   return ("webpubsub task: %s, %s"):format(self.name, state)
-end
-
---- Withdraws a task whose coroutine may be in any state, and tells nobody.
-function task.abandon(self)
-  if self.finished then return end
-  self.callbacks = false
-  self.scheduler:drop(self)
-  self:finish(false, "the task was abandoned")
 end
 
 -- ---------------------------------------------------------------- for clients
@@ -176,20 +177,17 @@ function task.poll(client, seconds)
   if seconds ~= 0 and seconds ~= nil and (type(seconds) ~= "number" or seconds ~= seconds) then
     refuse("poll", "seconds", "the seconds to wait must be a number; they are " .. tostring(seconds))
   end
-  local extras = core.extras(client, "poll")
-  local share = extras.tasks or has_tasks(extras) and share_of(client, "poll")
-  return share and share.scheduler:poll(seconds) or 0
+  return host_of(client, "poll"):poll(seconds)
 end
 
 --- How many of the client's tasks are not over.
 function task.pending(client)
-  local share = core.extras(client, "pending").tasks
-  return share and share.pending or 0
+  return core.extras(client, "pending").pending or 0
 end
 
 --- For event loops: a descriptor that becomes readable when `poll(0)` has something to do ...
 function task.pollfd(client)
-  return task.scheduler_of(client, "pollfd"):descriptor("pollfd")
+  return host_of(client, "pollfd"):descriptor()
 end
 
 --- ... the events to wait for on it, as cqueues writes them ...
@@ -199,12 +197,12 @@ end
 
 --- ... and the seconds after which `poll(0)` is due anyway, or nil.
 function task.timeout(client)
-  return task.scheduler_of(client, "timeout"):timeout("timeout")
+  return host_of(client, "timeout"):timeout()
 end
 
 --- Has luv's loop drive the tasks; returns what detaches it again with `close()`.
 function task.attach_luv(client)
-  return loops.attach_luv(task.scheduler_of(client, "attach_luv"))
+  return host_of(client, "attach_luv"):attach_luv()
 end
 
 -- What is not looked at would not be waited for.
@@ -231,10 +229,10 @@ function task.gather(list)
   for index, self in ipairs(list) do
     wait(self)
     if self.ok then
-      values[index] = self.values[1]
+      values[index] = self.first
     else
       errors = errors or {}
-      errors[index] = self.values[1]
+      errors[index] = self.first
     end
   end
   return values, errors

@@ -11,6 +11,17 @@ return [[
 ---@field timeout number  seconds
 ---@field once boolean  fail rather than send it again
 
+---@alias webpubsub.TransportError string|webpubsub.TransportFailure
+
+--- Sends one request; returns the response, or nil and why there is none.
+---@alias webpubsub.Transport
+---| fun(request: webpubsub.TransportRequest): webpubsub.TransportResponse?, webpubsub.TransportError?
+
+---@class webpubsub.TransportFailure  why there is no response
+---@field code? string  for `err.code`; default "failed"
+---@field message? string
+---@field retryable? boolean  may another attempt help? default true
+
 ---@class webpubsub.TransportResponse
 ---@field status integer
 ---@field headers? table<string, string|string[]>|string  or as lines that end with CR LF
@@ -104,20 +115,30 @@ return [[
 
 ---@class webpubsub.Members  call it for the next member, as `for member in members do … end` does
 ---@field continuation_token? string  after a page
+---@field error? webpubsub.Error  with errors = "return": what has ended the loop
 ---@field pages fun(self: webpubsub.Members): fun(members: webpubsub.Members): webpubsub.Page?, webpubsub.Members
 ---@overload fun(): webpubsub.Member?
 
 ---@class webpubsub.Task  a call that does not wait
 ---@field done fun(self: webpubsub.Task): boolean  is it over?
 ---@field await fun(self: webpubsub.Task): webpubsub.Response  waits for the end; raises what the method itself would
+---@field result fun(self: webpubsub.Task): webpubsub.Response?, webpubsub.Error?  of a task that is over: what the
+---  method returns, or nil and its error
 ---@field cancel fun(self: webpubsub.Task)  withdraws it: it then ends with a `cancelled` error
----@field on_done fun(self: webpubsub.Task, callback: fun(task: webpubsub.Task))  has the callback called at its end
+---@field on_done fun(self: webpubsub.Task, callback: fun(response: webpubsub.Response?, err: webpubsub.Error?))
+---  has the callback called at its end, with its result
+
+---@alias webpubsub.QuestionCallback fun(exists: boolean?, response: webpubsub.Response|webpubsub.Error)
 
 ---@class webpubsub.QuestionTask : webpubsub.Task
 ---@field await fun(self: webpubsub.QuestionTask): boolean, webpubsub.Response
+---@field result fun(self: webpubsub.QuestionTask): boolean?, webpubsub.Response|webpubsub.Error
+---@field on_done fun(self: webpubsub.QuestionTask, callback: webpubsub.QuestionCallback)
 
 ---@class webpubsub.PageTask : webpubsub.Task
 ---@field await fun(self: webpubsub.PageTask): webpubsub.Page
+---@field result fun(self: webpubsub.PageTask): webpubsub.Page?, webpubsub.Error?
+---@field on_done fun(self: webpubsub.PageTask, callback: fun(page: webpubsub.Page?, err: webpubsub.Error?))
 
 @@AccessArguments@@
 
@@ -134,7 +155,7 @@ return [[
 ---@field succeeded integer
 ---@field failed integer
 ---@field failures webpubsub.Result[]  without responses
----@field completed_through integer  the items up to this one are all finished
+---@field completed_through integer  the items up to this one are all finished, none was withdrawn by a cancellation
 ---@field elapsed number  seconds
 ---@field rate number  calls a second
 ---@field cancelled? boolean  by `context.cancel`

@@ -13,10 +13,9 @@ local client = webpubsub.new { endpoint = origin, key = "k", hub = "stress", pro
 local moments, ended = {}, { done = 0, cancelled = 0 }
 local progress = core.now()
 
-local function on_done(task)
-  local ok, result = pcall(task.await, task)
-  assert(ok and result.status == 204 or result.kind == "cancelled", tostring(result))
-  local outcome = ok and "done" or "cancelled"
+local function on_done(response, err)
+  assert(response and response.status == 204 or err.kind == "cancelled", tostring(err))
+  local outcome = response and "done" or "cancelled"
   ended[outcome] = ended[outcome] + 1
   progress = core.now()
 end

@@ -10,7 +10,7 @@
 
 local calls = require("spec.support.calls")
 local core = require("webpubsub.core")
-local scheduler = require("webpubsub.scheduler")
+local hosted = require("spec.support.hosted")
 
 local TAKES_SECONDS = 0.01 -- unless an answer says otherwise
 
@@ -53,7 +53,7 @@ function concurrent_transport.new(answer)
   end
 
   function background.wait(_, seconds) transport.wait(seconds) end
-  function transport.scheduler() return scheduler.of(background, transport.now) end
+  function background.pending() return transport.under_way end
 
   function transport.submit(call)
     local method, target, headers, body, seconds, _, _, once = call:outgoing()
@@ -70,6 +70,7 @@ function concurrent_transport.new(answer)
     return exchange
   end
 
+  hosted.attach(transport, background)
   return transport
 end
 

@@ -9,6 +9,19 @@ local CLOSE_SECONDS = 5
 
 hostile.cases = require("spec.support.hostile_cases")
 
+local function has_openings(script)
+  for _, entry in ipairs(script) do
+    if entry.kind == "on_accept" then return true end
+  end
+  return script.default ~= nil and script.default.kind == "on_accept"
+end
+
+-- Over TLS what a server does before its handshake is about the handshake, and no case of these.
+hostile.secure_cases = {}
+for _, case in ipairs(hostile.cases) do
+  if not has_openings(case.script) then hostile.secure_cases[#hostile.secure_cases + 1] = case end
+end
+
 --- What a call came to, as text: the status, what the method returned, or "kind code: message".
 function hostile.outcome(action, ...)
   local ok, result = pcall(action, ...)

@@ -20,6 +20,9 @@ local FIRST_PAUSE, LONGEST_PAUSE = 1, 30
 -- Seconds for a request where its source does not say.
 local REQUEST_SECONDS = 60
 
+-- Seconds between two times that the program is asked whether it withdraws a call.
+local ASKING_SLICE = 0.05
+
 -- Seconds for a request in the place of its call, while the old token is still good.
 local SHORT_REFRESH = 5
 
@@ -77,25 +80,28 @@ local function note_failure(state, flight, now, wall)
   state.retry_at = now + math.max(pause, math.min(flight.pause or 0, LONGEST_PAUSE))
 end
 
--- A flight has come down, whoever waits for it. What a call's own deadline has cut short says nothing to others, nor
--- what belongs to the parent process.
+-- Has it ended for a reason that is nobody's but one call's, or the parent process's?
+local function is_cut(flight, now)
+  flight.is_late = flight.is_short and now >= flight.due
+  return flight.is_late or flight.code == "cancelled" or flight.code == "forked"
+end
+
+-- A request is over, whoever waits for it.
 local function land(flight, ok, token, expires, refresh, pause)
   local state, transport = flight.state, flight.transport
   local now, wall = transport.now(), transport.wall()
   if state.flights[flight.key] == flight then state.flights[flight.key] = nil end
   flight.over = true
-  if not ok then
-    flight.code, flight.message = "credential", "the credential failed: " .. tostring(token)
-  elseif token then
+  if ok and token then
     flight.token = token
     keep(state, wall, token, expires, refresh)
-  else
+  elseif ok then
     flight.code, flight.message, flight.pause = expires, refresh, pause
+  else
+    flight.code, flight.message = "credential", ("the %s failed: %s"):format(state.name, tostring(token))
   end
-  flight.is_cut = not flight.token and flight.due_with_call and now >= flight.due
-  if not flight.token and flight.key == "" and not flight.is_cut and flight.code ~= "forked" then
-    note_failure(state, flight, now, wall)
-  end
+  flight.is_cut = not flight.token and is_cut(flight, now)
+  if not (flight.token or flight.claims or flight.is_cut) then note_failure(state, flight, now, wall) end
   local waiting = flight.waiting
   flight.waiting = {}
   for wake in pairs(waiting) do wake() end
@@ -107,25 +113,39 @@ local function perform(flight)
   return flight.state.source:fetch(flight)
 end
 
--- Begins a request: where others go on meanwhile in a coroutine of its own, so that no call's end is its own; else in
--- place, within the seconds of the call.
-local function take_off(state, claims, transport, reach, seconds)
-  local is_refresh = not claims and has_token(state, transport.wall())
+local function own_thread()
+  return coroutine.running() or "main"
+end
+
+-- Where the request can run in a coroutine of its own, so that no call's end is its end; nil: in place.
+local function host_for(transport)
   local host = transport.host
-  local apart = host and host:here() and (reach.host and reach.host() or host)
+  return host and host:here() and host:apart() or nil
+end
+
+-- Begins a request, of which one in place keeps to the call's seconds.
+local function take_off(state, request, host)
+  local transport = request.transport
+  local is_refresh = not request.claims and has_token(state, transport.wall())
   local limit = state.source.seconds or REQUEST_SECONDS
-  if not apart then limit = math.min(limit, seconds, is_refresh and SHORT_REFRESH or math.huge) end
+  if not host then limit = math.min(limit, request.seconds, is_refresh and SHORT_REFRESH or math.huge) end
   local flight = {
-    state = state, key = claims or "", claims = claims, transport = transport, reach = reach,
-    seconds = limit, due = transport.now() + limit, due_with_call = not apart and limit >= seconds,
-    retries = is_refresh and 0 or nil, thread = not apart and (coroutine.running() or "main"),
+    state = state, key = request.claims or "", claims = request.claims, transport = transport, reach = request.reach,
+    seconds = limit, due = transport.now() + limit, retries = is_refresh and 0 or nil,
+    thread = not host and own_thread(), cancelled = not host and request.cancelled or nil,
+    request = not host and request or nil,
+    is_short = not host and limit >= request.seconds, -- its end says nothing to calls that have more time
     over = false, waiting = {}, token = false, wake = false,
   }
   state.flights[flight.key] = flight
-  if apart then
-    apart:spawn(perform, land, flight)
-  else
+  if not host then
     land(flight, pcall(perform, flight))
+  else
+    local ok, problem = pcall(host.spawn, host, perform, land, flight)
+    if not ok then
+      land(flight, false, problem)
+      error(problem, 0)
+    end
   end
   return flight
 end
@@ -139,10 +159,19 @@ local function begin_waiting(wake, flight, host, due)
   end
 end
 
-local function await(flight, transport, due)
-  local host = transport.host
-  due = math.min(due, flight.due)
-  while not flight.over and transport.now() < due do host:suspend(begin_waiting, flight, host, due) end
+-- Waits for what comes of somebody else's request.
+local function await(flight, request)
+  local transport, cancelled = request.transport, request.cancelled
+  local host, due = transport.host, math.min(transport.now() + request.seconds, flight.due)
+  while not flight.over and transport.now() < due and not (cancelled and cancelled()) do
+    host:suspend(begin_waiting, flight, host, cancelled and math.min(due, transport.now() + ASKING_SLICE) or due)
+  end
+end
+
+-- One that should have come back is lost: it is the next call's turn.
+local function under_way(state, key, now)
+  local flight = state.flights[key]
+  return flight and now < flight.due and flight or nil
 end
 
 -- ---------------------------------------------------------------- for the driver
@@ -156,40 +185,40 @@ end
 function Credential:current(claims, transport, reach)
   local state, wall = states[self], transport.wall()
   if claims or not has_token(state, wall) then return nil end
-  if wall < state.refresh or transport.now() < state.retry_at or state.flights[""] then return state.token end
-  local host = transport.host
-  if not (host and host:here()) then return nil end
-  take_off(state, nil, transport, reach, REQUEST_SECONDS)
+  local now = transport.now()
+  if wall < state.refresh or now < state.retry_at or under_way(state, "", now) then return state.token end
+  local host = host_for(transport)
+  if not host then return nil end
+  take_off(state, { transport = transport, reach = reach, seconds = REQUEST_SECONDS }, host)
   return state.token
 end
 
--- What a call that has waited for the flight gets.
-local function outcome(state, flight, transport)
-  if flight.token then return flight.token end
-  if flight.key == "" and has_token(state, transport.wall()) then return state.token end
-  if not flight.over or flight.is_cut then
-    return nil, "deadline", "no token was there within the call's timeout", "timeout"
-  end
-  return nil, flight.code, flight.message, "credential"
+-- The request that the call waits for: one that is under way, or that has failed a moment ago, or a new one.
+local function flight_for(state, request)
+  local now = request.transport.now()
+  local flight = under_way(state, request.claims or "", now)
+  if not flight and not request.claims and state.failure and now < state.retry_at then flight = state.failure end
+  return flight or take_off(state, request, host_for(request.transport))
 end
 
---- The token, for which the caller waits at most `seconds`; or nil, code, message and kind.
-function Credential:get(claims, transport, reach, seconds)
-  local state, due = states[self], transport.now() + seconds
-  local flight
-  for _ = 1, 2 do
-    flight = state.flights[claims or ""]
-    if flight and transport.now() >= flight.due then flight = nil end -- lost: somebody else's turn
-    if not flight and not claims and state.failure and transport.now() < state.retry_at then flight = state.failure end
-    flight = flight or take_off(state, claims, transport, reach, seconds)
-    if not flight.over and flight.thread == (coroutine.running() or "main") then
-      return nil, "credential", "the credential function has made a call that needs a token of its own",
-        "credential"
+--- The token, for which the caller waits; or nil, code and message. The code "deadline": not within the call's seconds.
+---@param request { claims: string?, transport: table, reach: function, seconds: number, cancelled: function? }
+function Credential:get(request)
+  local state, transport = states[self], request.transport
+  local due, flight = transport.now() + request.seconds, nil
+  repeat
+    flight = flight_for(state, request)
+    if flight.thread == own_thread() and not flight.over then
+      return nil, "credential", "the credential function has made a call that needs a token of its own"
     end
-    if not flight.over then await(flight, transport, due) end
-    if flight.token or flight.code ~= "forked" then break end -- the parent process asks for that one
-  end
-  return outcome(state, flight, transport)
+    if not flight.over then await(flight, request) end
+    request.seconds = due - transport.now()
+    -- what has ended with another call, or in the parent process, says nothing to this one
+  until not flight.is_cut or flight.request == request or request.seconds <= 0
+  if flight.token then return flight.token end
+  if not request.claims and has_token(state, transport.wall()) then return state.token end
+  if not flight.over or flight.is_late then return nil, "deadline", "no token came within the call's timeout" end
+  return nil, flight.code, flight.message
 end
 
 return cache

@@ -65,7 +65,7 @@ function credential.of(options)
     local parts = string and core.connection_credential(string)
     return parts and of_parts(parts)
   elseif type(given) == "function" then
-    return cache.new(source.of_function(given), "function")
+    return cache.new(source.of_function(given), "credential function")
   elseif not cache.source_of(given) then
     core.raise("argument", "type", "credential must be one of webpubsub.credential, such as "
       .. "webpubsub.credential.managed_identity(), or a function", "credential", "new")

@@ -1,6 +1,7 @@
 --- Sources of tokens: functions of the program's, and identities of the core, which are asked over HTTP.
 
 local driver = require "webpubsub.driver"
+local plain = require "webpubsub.host.plain"
 
 local source = {}
 
@@ -34,9 +35,14 @@ end
 local Function = {}
 Function.__index = Function
 
+-- On Lua 5.1 nothing could wait within pcall; there what the function raises is raised.
+local guard = plain.YIELDS_THROUGH_PCALL and pcall or function(action, argument)
+  return true, action(argument)
+end
+
 function Function:fetch(request)
   local wall = request.transport.wall()
-  local ok, token, expires_at = pcall(self.get_token, { scopes = SCOPES, claims = request.claims })
+  local ok, token, expires_at = guard(self.get_token, { scopes = SCOPES, claims = request.claims })
   if not ok then
     return nil, "credential", "the credential function failed: " .. tostring(token)
   elseif token == nil and type(expires_at) == "string" then
@@ -61,17 +67,17 @@ local Identity = {}
 Identity.__index = Identity
 
 -- Sends a call; returns what is left of it where no answer came: nil, code, message and the seconds to wait.
-local function send(self, call, transport)
-  local _, err = driver.run(call, { transport = transport })
+local function send(self, call, transport, cancelled)
+  local _, err = driver.run(call, { transport = transport }, nil, { withdrawn = cancelled })
   if not err or err.kind == "service" then return call, err end
   return nil, err.code, ("%s could not be asked for a token: %s"):format(self.name, err.message), err.retry_after
 end
 
 -- Azure Arc wants to see that its key file can be read.
-local function prove(self, call, transport)
+local function prove(self, call, transport, cancelled)
   local again, code, message = self.identity:prove(call, self.folder)
   if not again then return nil, code, message end
-  return send(self, again, transport)
+  return send(self, again, transport, cancelled)
 end
 
 function Identity:fetch(request)
@@ -80,9 +86,11 @@ function Identity:fetch(request)
   local call, code, message =
     identity:prepare(transport.wall(), request.claims, request.seconds, request.retries)
   if not call then return nil, code, message end
-  local err, pause
-  call, err, message, pause = send(self, call, transport)
-  if call and self.folder and err and err.status == 401 then call, err, message, pause = prove(self, call, transport) end
+  local cancelled, err, pause = request.cancelled, nil, nil
+  call, err, message, pause = send(self, call, transport, cancelled)
+  if call and self.folder and err and err.status == 401 then
+    call, err, message, pause = prove(self, call, transport, cancelled)
+  end
   if not call then return nil, err, message, pause end
   return identity:answer(call, transport.wall())
 end
@@ -92,7 +100,7 @@ function Identity:answers(request, seconds)
   local transport = request.reach(self.identity:origin())
   local call, code, message = self.identity:probe(seconds)
   if not call then return nil, code, message end
-  return send(self, call, transport)
+  return send(self, call, transport, request.cancelled)
 end
 
 --- A source that is an identity of the core's.

@@ -20,8 +20,11 @@ local function signature(key, text)
   return base64.encode_url(hmac.new(key, "sha256"):final(text))
 end
 
--- Takes the same time wherever the first difference is.
-local function equal(a, b)
+--- Compares secrets: takes the same time wherever the first difference is.
+---@param a string
+---@param b string
+---@return boolean
+function auth.equal(a, b)
   if #a ~= #b then
     return false
   end
@@ -32,8 +35,12 @@ local function equal(a, b)
   return difference == 0
 end
 
-local function sign(key, claims)
-  local text = HEADER .. "." .. base64.encode_url(tostring(claims))
+--- A token with any claims.
+---@param key string
+---@param claims table as json.object() makes it, or a plain table
+---@return string token
+function auth.sign(key, claims)
+  local text = HEADER .. "." .. base64.encode_url(json.encode(claims))
   return text .. "." .. signature(key, text)
 end
 
@@ -44,7 +51,7 @@ end
 ---@return string token
 function auth.service_token(key, url, now)
   now = now or os.time()
-  return sign(key, json.object("aud", url, "iat", now, "exp", now + SERVICE_TOKEN_SECONDS))
+  return auth.sign(key, json.object("aud", url, "iat", now, "exp", now + SERVICE_TOKEN_SECONDS))
 end
 
 local function names(list)
@@ -59,7 +66,7 @@ end
 ---@return string token
 function auth.client_token(key, options)
   local now = os.time()
-  return sign(key, json.object(
+  return auth.sign(key, json.object(
     "aud", options.audience,
     "iat", now,
     "exp", now + (options.seconds or CLIENT_TOKEN_SECONDS),
@@ -74,22 +81,29 @@ local function decode_part(part)
   return type(value) == "table" and value or nil
 end
 
+local AUDIENCE_SCHEMES = { http = true, https = true, ws = true, wss = true }
+
+-- A token may be made for the URL of the endpoint or for that of the WebSocket, and before or behind a proxy that ends
+-- TLS. So the four schemes count as one.
+local function without_scheme(url)
+  local scheme, rest = url:match("^(%a+)(://.*)$")
+  return AUDIENCE_SCHEMES[scheme] and rest or url
+end
+
 local function has_audience(claim, audience)
-  if type(claim) == "table" then
-    for _, one in ipairs(claim) do
-      if one == audience then
-        return true
-      end
+  audience = without_scheme(audience)
+  for _, one in ipairs(type(claim) == "table" and claim or { claim }) do
+    if type(one) == "string" and without_scheme(one) == audience then
+      return true
     end
-    return false
   end
-  return claim == audience
+  return false
 end
 
 --- Checks a token.
 ---@param key string
 ---@param token string
----@param audience string what the `aud` claim has to be, byte for byte
+---@param audience string what the `aud` claim has to be, byte for byte but for its scheme
 ---@param now integer? seconds since 1970; the clock's by default
 ---@return table|nil claims
 ---@return string|nil description why the token is refused, for WWW-Authenticate
@@ -101,7 +115,7 @@ function auth.verify(key, token, audience, now)
     return nil, "The token is malformed"
   elseif head.alg ~= "HS256" then
     return nil, "The algorithm is invalid, HS256 is expected"
-  elseif not equal(signature(key, header .. "." .. payload), signed) then
+  elseif not auth.equal(signature(key, header .. "." .. payload), signed) then
     return nil, "The signature is invalid"
   end
   local claims = decode_part(payload)
@@ -113,6 +127,8 @@ function auth.verify(key, token, audience, now)
     return nil, "The token is expired"
   elseif type(claims.iat) == "number" and claims.iat - CLOCK_SKEW_SECONDS > now then
     return nil, "The token was issued in the future"
+  elseif type(claims.nbf) == "number" and claims.nbf - CLOCK_SKEW_SECONDS > now then
+    return nil, "The token is not valid yet"
   elseif not has_audience(claims.aud, audience) then
     return nil, "The audience is invalid"
   end

@@ -1,8 +1,11 @@
 --- One WebSocket client as the service sees it: an id, a user, groups, permissions, and a way to send to it.
--- It turns messages into what its kind of client reads and answers what a JSON client asks for.
+-- It turns messages into what its kind of client reads and answers what a JSON client asks for. A reliable client keeps
+-- all of that, and what it was sent meanwhile, when it comes back in time after its connection was cut.
 
+local cqueues = require "cqueues"
 local rand = require "openssl.rand"
 
+local backlog = require "webpubsub.emulator.backlog"
 local json_protocol = require "webpubsub.emulator.json_protocol"
 local permissions = require "webpubsub.emulator.permissions"
 
@@ -16,76 +19,223 @@ connection.SUBPROTOCOLS = { "json.reliable.webpubsub.azure.v1", "json.webpubsub.
 
 local RELIABLE = connection.SUBPROTOCOLS[1]
 
+--- Whether a sub-protocol is one that the server speaks.
+---@param subprotocol string
+---@return boolean
+function connection.speaks(subprotocol)
+  return subprotocol == connection.SUBPROTOCOLS[1] or subprotocol == connection.SUBPROTOCOLS[2]
+end
+
 local ID_BYTES = 16 -- 32 hexadecimal digits
-local REMEMBERED_ACK_IDS = 1024 -- of each connection; an older id counts as new again
+local TOKEN_BYTES = 32
+local REMEMBERED_ACK_IDS = 1024 -- of each connection, at least; an older id counts as new again
 
 local CLOSE_NORMAL = 1000
 local CLOSE_POLICY_VIOLATION = 1008
+local CLOSE_INTERNAL_ERROR = 1011
 
-local NO_EVENT_HANDLERS = "Event handlers are not part of this emulator: nobody received the event."
+local RAW_EVENT = "message" -- the name of the event that any message of a raw client is
 
 local serial = 0
 
----@param options { hub: table, user: string?, roles: string[]?, subprotocol: string?, outlet: table, log: function }
---- `outlet` has send(text, opcode) and close(code), neither of which waits
+local function random_hex(bytes)
+  return (rand.bytes(bytes):gsub(".", function(byte) return ("%02x"):format(byte:byte()) end))
+end
+
+--- An id for a connection to be.
+---@return string
+function connection.new_id()
+  return random_hex(ID_BYTES)
+end
+
+---@class EmulatorConnectionOptions
+---@field hub table
+---@field id string
+---@field user string?
+---@field roles string[]?
+---@field subprotocol string?
+---@field state string? as the event handler has set it
+---@field keep_seconds number how long a reliable client whose connection was cut may come back
+---@field journal table
+---@field events table? client_events; nil: there is no event handler
+
+---@param options EmulatorConnectionOptions
 function connection.new(options)
   serial = serial + 1
-  local id = rand.bytes(ID_BYTES):gsub(".", function(byte) return ("%02x"):format(byte:byte()) end)
+  local granted, problems = permissions.new(options.roles)
+  for _, problem in ipairs(problems) do
+    options.journal:note(problem)
+  end
+  local subprotocol = options.subprotocol
+  local is_reliable = subprotocol == RELIABLE
   return setmetatable({
-    id = id,
+    id = options.id,
     serial = serial, -- orders connections by age
     user = options.user,
     groups = {},
-    permissions = permissions.new(options.roles),
+    permissions = granted,
+    state = options.state,
     hub = options.hub,
-    outlet = options.outlet,
-    log = options.log,
-    speaks_json = options.subprotocol ~= nil,
-    sequence_id = options.subprotocol == RELIABLE and 0 or nil,
-    ack_ids = {},
-    ack_count = 0,
+    outlet = nil, -- where to send; nil while a reliable client is away
+    journal = options.journal,
+    events = options.events,
+    ended = false, -- nobody has this connection any more
+    since = os.time(),
+    subprotocol = subprotocol,
+    speaks_json = subprotocol ~= nil and connection.speaks(subprotocol),
+    backlog = is_reliable and backlog.new() or nil,
+    reconnection_token = is_reliable and random_hex(TOKEN_BYTES) or nil,
+    keep_seconds = options.keep_seconds,
+    expires = nil, -- when a client that is away has been away for too long
+    is_watched = false, -- a coroutine waits for that
+    ack_ids = {}, -- ids of requests that were carried out
+    earlier_ack_ids = {}, -- as many that came before those
+    ack_count = 0, -- of ack_ids
   }, Connection)
 end
 
+-- Sends a frame, unless the client is away: what must not be lost is in the backlog.
+local function send(self, text, opcode)
+  if self.outlet then
+    self.outlet:send(text, opcode or "text")
+  end
+end
+
+local function record_opened(self, recovered)
+  self.journal:record("opened", { hub = self.hub.name, id = self.id, user = self.user, recovered = recovered,
+    protocol = self.subprotocol or "no sub-protocol" })
+end
+
 --- Enters the hub and greets the client.
+---@param outlet table has send(text, opcode), close(code) and drop(why), none of which waits
 ---@param groups string[]? joined at once
-function Connection:open(groups)
+function Connection:open(outlet, groups)
+  self.outlet = outlet
   self.hub:add(self)
+  record_opened(self)
+  if self.events then
+    self.events:connected(self)
+  end
   for _, group in ipairs(groups or {}) do
-    self.hub:join(self, tostring(group))
+    self.hub:join(self, group)
   end
   if self.speaks_json then
-    self.outlet:send(json_protocol.connected(self), "text")
+    send(self, json_protocol.connected(self))
+  end
+end
+
+-- Nobody has it from here on. `by` says who ended it: a "request", the "service" itself or the "client".
+local function finish(self, by, reason)
+  self.ended = true
+  self.hub:remove(self)
+  self.journal:record("closed", { hub = self.hub.name, id = self.id, user = self.user, by = by, reason = reason })
+  if self.events then
+    self.events:disconnected(self, reason or "")
+  end
+end
+
+local function leave(self, farewell, code)
+  if self.speaks_json then
+    send(self, farewell)
+  end
+  if self.outlet then
+    self.outlet:close(code)
+  end
+end
+
+--- Closes the connection as the service does for a REST call: it is gone for every later call at once.
+---@param reason string? told to JSON clients; the close frame's reason stays empty
+function Connection:close(reason)
+  if not self.ended then
+    finish(self, "request", reason)
+    leave(self, json_protocol.closed_by_server(reason), CLOSE_NORMAL)
+  end
+end
+
+-- Sends a client away for a reason of the service's own.
+local function dismiss(self, why, code)
+  if not self.ended then
+    finish(self, "service", why)
+    leave(self, json_protocol.disconnected(why .. "."), code)
   end
 end
 
 ---@param message EmulatorMessage
 function Connection:deliver(message)
   if not self.speaks_json then
-    self.outlet:send(message.data, message.type == "binary" and "binary" or "text")
-  elseif self.sequence_id then
-    self.sequence_id = self.sequence_id + 1
-    self.outlet:send(json_protocol.message(message, self.sequence_id), "text")
+    send(self, message.data, message.type == "binary" and "binary" or "text")
+  elseif self.backlog then
+    local text = json_protocol.message(message, self.backlog:next_id())
+    if self.backlog:push(text) then
+      send(self, text)
+    else
+      dismiss(self, "Too many messages have not been acknowledged", CLOSE_POLICY_VIOLATION)
+    end
   else
     -- The same text for every such client, so it is made once for each message.
     message.frame = message.frame or json_protocol.message(message)
-    self.outlet:send(message.frame, "text")
+    send(self, message.frame)
   end
 end
 
-local function leave(self, farewell, code)
-  self.hub:remove(self)
-  if self.speaks_json then
-    self.outlet:send(farewell, "text")
+-- Coming back ---------------------------------------------------------------------------------------------------
+
+-- Waits until a client has been away for too long, or is not away any more.
+local function watch(self)
+  while self.expires and not self.ended do
+    local left = self.expires - cqueues.monotime()
+    if left <= 0 then
+      finish(self, "client", ("%s, and the client did not come back within %g s"):format(self.why_lost,
+        self.keep_seconds))
+    else
+      cqueues.sleep(left)
+    end
   end
-  self.outlet:close(code)
+  self.is_watched = false
 end
 
---- Closes the connection as the service does for a REST call: it is gone for every later call at once.
----@param reason string? told to JSON clients; the close frame's reason stays empty
-function Connection:close(reason)
-  leave(self, json_protocol.closed_by_server(reason), CLOSE_NORMAL)
+local function stay_away(self, why)
+  self.outlet, self.why_lost = nil, why
+  self.expires = cqueues.monotime() + self.keep_seconds
+  self.journal:record("away", { hub = self.hub.name, id = self.id, user = self.user, reason = why,
+    seconds = self.keep_seconds })
+  if not self.is_watched then
+    self.is_watched = true
+    cqueues.running():wrap(watch, self)
+  end
 end
+
+--- A reliable client is back, over another connection: it is sent what it has not acknowledged. A connection that was
+-- not known to be lost is.
+---@param outlet table as of open()
+function Connection:recover(outlet)
+  local before = self.outlet
+  self.outlet, self.expires = outlet, nil
+  if before then
+    before:drop("the client came back over another connection")
+  end
+  record_opened(self, true)
+  send(self, json_protocol.connected(self))
+  for _, text in ipairs(self.backlog:all()) do
+    send(self, text)
+  end
+end
+
+--- A connection of the client's is gone.
+---@param outlet table which
+---@param why string
+---@param is_cut boolean nobody took leave: a reliable client may come back
+function Connection:lost(outlet, why, is_cut)
+  if self.ended or outlet ~= self.outlet then
+    return
+  elseif self.backlog and is_cut then
+    stay_away(self, why)
+  else
+    finish(self, "client", why)
+  end
+end
+
+-- What clients ask for ------------------------------------------------------------------------------------------
 
 local REQUESTS = {}
 
@@ -109,62 +259,100 @@ function REQUESTS.sendToGroup(self, request)
   end
   local message = request.message
   message.group, message.from_user = request.group, self.user
+  local count = 0
   for _, member in ipairs(self.hub:in_group(request.group)) do
     if member ~= self or not request.no_echo then
       member:deliver(message)
+      count = count + 1
     end
+  end
+  self.hub:record_message(message, "group " .. request.group, count, self)
+end
+
+-- Has the event handler answer an event, and the client wait for that. Returns the name of the error and what it is
+-- when there is nobody to ask.
+local function ask_event_handler(self, name, message)
+  if not self.events or not self.events:wants(name) then
+    return "InternalServerError", ("Nobody receives the event '%s': %s."):format(name,
+      self.events and "it is none of --event-handler-events" or "the emulator was started without --event-handler")
+  end
+  local reply, why = self.events:ask(self, name, message)
+  if reply == false then
+    dismiss(self, ("The event handler failed on the event '%s': %s"):format(name, why), CLOSE_INTERNAL_ERROR)
+  elseif reply and not self.ended then
+    self:deliver(reply)
   end
 end
 
-function REQUESTS.event(self)
-  self.log("an event was dropped: " .. NO_EVENT_HANDLERS)
-  return "InternalServerError", NO_EVENT_HANDLERS
+function REQUESTS.event(self, request)
+  return ask_event_handler(self, request.event, request.message)
 end
 
 function REQUESTS.ping(self)
-  self.outlet:send(json_protocol.pong(), "text")
+  send(self, json_protocol.pong())
 end
 
--- Nothing is kept for redelivery, so there is nothing to let go of.
-function REQUESTS.sequenceAck() end
+function REQUESTS.sequenceAck(self, request)
+  if self.backlog then
+    self.backlog:acknowledge(request.sequence_id)
+  end
+end
+
+function REQUESTS.left_out(self, request)
+  self.journal:note("a request was refused: " .. request.reason)
+  if request.answer then
+    send(self, request.answer)
+  end
+end
 
 local function remember(self, ack_id)
   if self.ack_count == REMEMBERED_ACK_IDS then
-    self.ack_ids, self.ack_count = {}, 0
+    self.earlier_ack_ids, self.ack_ids, self.ack_count = self.ack_ids, {}, 0
   end
   self.ack_ids[ack_id], self.ack_count = true, self.ack_count + 1
 end
 
---- Handles one message from the client.
----@param text string
-function Connection:receive(text)
-  if not self.speaks_json then
-    self.log("a message of a raw client was dropped: " .. NO_EVENT_HANDLERS)
-    return
-  end
-  local request, wrong = json_protocol.decode(text)
-  if not request then
-    leave(self, json_protocol.disconnected(wrong .. "."), CLOSE_POLICY_VIOLATION)
-    return
-  end
+local function forget(self, ack_id)
+  self.ack_ids[ack_id], self.earlier_ack_ids[ack_id] = nil, nil
+end
+
+-- Carries a request out. Its id is remembered before: a client that comes back may send it again while it is under way.
+local function carry_out(self, request)
   local ack_id = request.ack_id
-  if ack_id and self.ack_ids[ack_id] then
-    local message = ("Message with ack-id: %s has been processed"):format(ack_id)
-    self.outlet:send(json_protocol.ack(ack_id, "Duplicate", message), "text")
+  if not ack_id then
+    REQUESTS[request.type](self, request)
+    return
+  elseif self.ack_ids[ack_id] or self.earlier_ack_ids[ack_id] then
+    send(self, json_protocol.ack(ack_id, "Duplicate", ("Message with ack-id: %s has been processed"):format(ack_id)))
     return
   end
+  remember(self, ack_id)
   local error_name, error_message = REQUESTS[request.type](self, request)
-  if ack_id then
-    if not error_name then
-      remember(self, ack_id)
-    end
-    self.outlet:send(json_protocol.ack(ack_id, error_name, error_message), "text")
+  if error_name then
+    forget(self, ack_id)
+  end
+  if not self.ended then
+    send(self, json_protocol.ack(ack_id, error_name, error_message))
   end
 end
 
---- The client is gone, however that came about.
-function Connection:lost()
-  self.hub:remove(self)
+--- Handles one message from the client, and waits for the event handler where that is asked.
+---@param text string
+---@param kind "text"|"binary" of the frame
+function Connection:receive(text, kind)
+  if not self.speaks_json then
+    local _, problem = ask_event_handler(self, RAW_EVENT, { type = kind, data = text })
+    if problem then
+      self.journal:note(problem)
+    end
+    return
+  end
+  local request, wrong = json_protocol.decode(text)
+  if request then
+    carry_out(self, request)
+  else
+    dismiss(self, wrong, CLOSE_POLICY_VIOLATION)
+  end
 end
 
 return connection

@@ -5,7 +5,7 @@
 --
 --     or   := and ("or" and)*
 --     and  := cmp ("and" cmp)*
---     cmp  := not [("eq" | "ne" | "gt" | "ge" | "lt" | "le") not | "in" (groups | "(" literals ")")]
+--     cmp  := not [("eq" | "ne" | "gt" | "ge" | "lt" | "le") not | "in" (groups | "(" groups ")" | "(" literals ")")]
 --     not  := "not" not | primary          -- binds tighter than a comparison, as OData has it
 --     primary := literal | identifier | function "(" arguments ")" | "(" or ")"
 
@@ -190,38 +190,45 @@ function Parser:negation()
   return self:leave { type = "bool", eval = function(connection) return not operand.eval(connection) end }
 end
 
-function Parser:membership(element)
-  if self:accept("(") then
-    local values = {}
-    repeat
-      local node = self:primary()
-      if not node.literal then
-        syntax_error(self)
-      elseif node.type ~= element.type and node.type ~= "null" and element.type ~= "null" then
-        type_error(self, node, element.type)
-      end
-      values[#values + 1] = node
-    until not self:accept(",")
-    self:expect(")")
-    return { type = "bool", eval = function(connection)
-      local wanted = element.eval(connection)
-      for _, node in ipairs(values) do
-        if node.eval() == wanted then
-          return true
-        end
-      end
-      return false
-    end }
-  end
-  local collection = self:primary()
+-- `element in groups`, with or without parentheses.
+local function member_of_groups(parser, element, collection)
   if collection.type ~= "groups" then
-    type_error(self, collection, "groups")
+    type_error(parser, collection, "groups")
   elseif element.type ~= "string" then
-    type_error(self, element, "string")
+    type_error(parser, element, "string")
   end
   return { type = "bool", eval = function(connection)
     local group = element.eval(connection)
     return group ~= nil and collection.eval(connection)[group] == true
+  end }
+end
+
+function Parser:membership(element)
+  if not self:accept("(") then
+    return member_of_groups(self, element, self:primary())
+  end
+  local values = {}
+  repeat
+    local node = self:primary()
+    if node.type == "groups" and #values == 0 then
+      self:expect(")")
+      return member_of_groups(self, element, node)
+    elseif not node.literal then
+      syntax_error(self)
+    elseif node.type ~= element.type and node.type ~= "null" and element.type ~= "null" then
+      type_error(self, node, element.type)
+    end
+    values[#values + 1] = node
+  until not self:accept(",")
+  self:expect(")")
+  return { type = "bool", eval = function(connection)
+    local wanted = element.eval(connection)
+    for _, node in ipairs(values) do
+      if node.eval() == wanted then
+        return true
+      end
+    end
+    return false
   end }
 end
 

@@ -1,10 +1,8 @@
---- Where WebSocket clients come in: checks who they are, shakes hands, and runs their connection to its end.
-
-local http_websocket = require "http.websocket"
+--- Where WebSocket clients come in: shakes hands with them, and runs their connection to its end.
 
 local auth = require "webpubsub.emulator.auth"
 local connection = require "webpubsub.emulator.connection"
-local parameters = require "webpubsub.emulator.parameters"
+local handshake = require "webpubsub.emulator.handshake"
 local responses = require "webpubsub.emulator.responses"
 local websocket = require "webpubsub.emulator.websocket"
 
@@ -17,7 +15,15 @@ local LEFT_OUT = {
   mqtt = "MQTT clients are not part of this emulator.",
   socketio = "Socket.IO clients are not part of this emulator.",
 }
-local LEFT_OUT_SUBPROTOCOL = "^protobuf%."
+
+--- What clients of a kind that is left out are answered, whatever their method and the rest of their path: those of
+-- Socket.IO ask with a slash at the end, and by polling first.
+---@param target string path and query
+---@return EmulatorResponse|nil
+function gateway.left_out(target)
+  local message = LEFT_OUT[target:match("^/clients/(%a+)/")]
+  return message and responses.error(501, "Error.NotImplemented", message) or nil
+end
 
 ---@param segments string[] of the request's path
 ---@return boolean whether the path is one clients connect to
@@ -25,82 +31,71 @@ function gateway.serves(segments)
   return segments[1] == "client" or segments[1] == "clients"
 end
 
--- An empty one is none.
-local function string_claim(claims, name)
-  return type(claims[name]) == "string" and claims[name] ~= "" and claims[name] or nil
-end
-
--- A claim that may be one name or a list of them.
-local function list_claim(claims, name)
-  local value = claims[name]
-  if type(value) == "table" then
-    return value
-  end
-  return type(value) == "string" and { value } or {}
-end
-
--- Returns the hub's name, or the response to refuse with.
-local function route(segments)
-  local kind = segments[1] == "clients" and segments[2]
-  if LEFT_OUT[kind] then
-    return nil, responses.error(501, "Error.NotImplemented", LEFT_OUT[kind])
-  elseif #segments == 3 and segments[1] == "client" and segments[2] == "hubs" then
-    local refused = parameters.refused_hub(segments[3])
-    return not refused and segments[3] or nil, refused
-  end
-  return nil, responses.error(404, "Error.NotFound", "Clients connect to /client/hubs/{hub}.")
-end
-
-local function refuse_subprotocol(headers)
-  for offered in (headers:get_comma_separated("sec-websocket-protocol") or ""):gmatch("[^,%s]+") do
-    if offered:find(LEFT_OUT_SUBPROTOCOL) then
-      return responses.error(501, "Error.NotImplemented",
-        ("The sub-protocol %s is not part of this emulator; use %s."):format(
-          offered, connection.SUBPROTOCOLS[2]))
-    end
+-- Returns the WebSocket, or nil when the client is gone.
+local function accept(shake, subprotocol, on_upgrade)
+  if shake.upgrade:accept({ protocols = { subprotocol } }, HANDSHAKE_SECONDS) then
+    on_upgrade()
+    return websocket.new(shake.upgrade.socket)
   end
 end
 
-local function token_of(headers, query)
-  return query:first("access_token") or (headers:get("authorization") or ""):match("^[Bb]earer +(%S+)$")
-end
-
--- A client that wants back into an earlier session gets the answer of a service that no longer has it.
-local function refuse_recovery(peer)
-  peer:close(CLOSE_POLICY_VIOLATION)
-  peer:run(function() end)
-end
-
--- Runs a client's connection; one without claims is one that wants an earlier session back. Returns a response if
--- there is no WebSocket to run.
-local function serve(server, stream, headers, hub_name, claims, on_upgrade)
-  local upgrade, why = http_websocket.new_from_stream(stream, headers)
-  if not upgrade then
-    return responses.error(400, "Error.BadRequest", ("A WebSocket handshake is expected: %s."):format(why))
-  end
-  local accepted = upgrade:accept({ protocols = connection.SUBPROTOCOLS }, HANDSHAKE_SECONDS)
-  if not accepted then
-    return nil
-  end
-  on_upgrade()
-  local peer = websocket.new(upgrade.socket, server.log)
-  if not claims then
-    refuse_recovery(peer)
-    return nil
-  end
-  local client = connection.new {
-    hub = server:hub(hub_name),
-    user = string_claim(claims, "sub"),
-    roles = list_claim(claims, "role"),
-    subprotocol = upgrade.protocol,
-    outlet = peer,
-    log = server.log,
-  }
-  client:open(list_claim(claims, "webpubsub.group"))
+-- Runs a client's WebSocket to its end.
+local function run(server, peer, client)
   server.peers[peer] = true
-  peer:run(function(text) client:receive(text) end)
+  local why, is_cut = peer:run(function(text, kind) client:receive(text, kind) end)
   server.peers[peer] = nil
-  client:lost()
+  client:lost(peer, why, is_cut)
+end
+
+-- Admits a client if the event handler agrees, and serves it. Returns the response to refuse with.
+local function serve_new(server, shake, on_upgrade)
+  local options = {
+    hub = server:hub(shake.hub),
+    id = connection.new_id(),
+    user = shake.user,
+    roles = shake.roles,
+    groups = shake.groups,
+    subprotocol = shake.subprotocol,
+    journal = server.journal,
+    events = server.events,
+    keep_seconds = server.keep_seconds,
+  }
+  local refused = server.events and server.events:connect(options, shake)
+  if refused then
+    return refused
+  end
+  local peer = accept(shake, options.subprotocol, on_upgrade)
+  if peer then
+    local client = connection.new(options)
+    client:open(peer, options.groups)
+    run(server, peer, client)
+  elseif server.events then
+    server.events:disconnected(options, websocket.CUT)
+  end
+end
+
+-- The connection that a client wants back; nil if there is none for it.
+local function find_earlier(server, shake)
+  local hub = server.hubs[shake.hub]
+  local client = hub and hub.connections[shake.connection_id]
+  if client and client.reconnection_token and client.subprotocol == shake.subprotocol
+    and auth.equal(client.reconnection_token, shake.reconnection_token) then
+    return client
+  end
+end
+
+-- Serves a client that wants an earlier connection back; one that cannot have it is closed with the code that says so.
+local function serve_again(server, shake, welcome, on_upgrade)
+  local peer = accept(shake, shake.subprotocol, on_upgrade)
+  local client = peer and find_earlier(server, shake)
+  if client then
+    welcome()
+    client:recover(peer)
+    run(server, peer, client)
+  elseif peer then
+    peer:close(CLOSE_POLICY_VIOLATION)
+    peer:run(function() end)
+  end
 end
 
 --- Serves one client until it is gone.
@@ -110,28 +105,19 @@ end
 ---@param parsed table as request.parse() returns it
 ---@param on_upgrade fun() called when the connection has become a WebSocket
 ---@return EmulatorResponse|nil response nil once the connection was a WebSocket
----@return string|nil note for the log
+---@return table|nil about for the journal
 function gateway.handle(server, stream, headers, parsed, on_upgrade)
-  if headers:get(":method") ~= "GET" then
-    return responses.empty(405, { allow = "GET" })
+  local socket = stream.connection.socket
+  local function welcome()
+    server.strangers:welcome(socket)
   end
-  local hub_name, refusal = route(parsed.segments)
-  refusal = refusal or refuse_subprotocol(headers)
-  if refusal then
-    return refusal
+  local shake, refusal, about = handshake.read(server.key, stream, headers, parsed, welcome)
+  if not shake then
+    return refusal, about
+  elseif shake.reconnection_token then
+    return serve_again(server, shake, welcome, on_upgrade)
   end
-  if parsed.query:first("awps_reconnection_token") then
-    return serve(server, stream, headers, hub_name, nil, on_upgrade)
-  end
-  local token = token_of(headers, parsed.query)
-  local claims, refused = nil, "There is no access token"
-  if token then
-    claims, refused = auth.verify(server.key, token, parsed.base)
-  end
-  if not claims then
-    return responses.unauthorized(refused), refused
-  end
-  return serve(server, stream, headers, hub_name, claims, on_upgrade)
+  return serve_new(server, shake, on_upgrade)
 end
 
 return gateway

@@ -1,13 +1,19 @@
 --- The state of one hub: who is connected, as whom, in which groups. It knows connections only by their
--- `id`, `user`, `serial` and `groups`, and does no input or output.
+-- `id`, `user`, `serial`, `groups` and `events`, and does no input or output but to tell what happens.
 
 local Hub = {}
 Hub.__index = Hub
 
 local hub = {}
 
-function hub.new()
+local MAX_PREVIEW = 200 -- characters of a message to remember
+
+---@param name string
+---@param journal table
+function hub.new(name, journal)
   return setmetatable({
+    name = name,
+    journal = journal,
     connections = {}, -- id -> connection
     users = {}, -- user -> set of connections; no entry without a connection
     groups = {}, -- group -> set of connections; no entry without a connection
@@ -40,30 +46,69 @@ function Hub:add(connection)
   end
 end
 
---- Forgets a connection; doing it twice is harmless.
+--- Forgets a connection, without a word about its groups; doing it twice is harmless.
 function Hub:remove(connection)
   self.connections[connection.id] = nil
   if connection.user then
     delete(self.users, connection.user, connection)
   end
-  self:leave_all(connection)
-end
-
-function Hub:join(connection, group)
-  connection.groups[group] = true
-  insert(self.groups, group, connection)
-end
-
-function Hub:leave(connection, group)
-  connection.groups[group] = nil
-  delete(self.groups, group, connection)
-end
-
-function Hub:leave_all(connection)
   for group in pairs(connection.groups) do
     delete(self.groups, group, connection)
   end
   connection.groups = {}
+end
+
+local function announce(self, connection, group, joined)
+  self.journal:record("group", { hub = self.name, id = connection.id, group = group, joined = joined })
+  if connection.events then
+    connection.events[joined and "joined" or "left"](connection.events, connection, group)
+  end
+end
+
+function Hub:join(connection, group)
+  if not connection.groups[group] then
+    connection.groups[group] = true
+    insert(self.groups, group, connection)
+    announce(self, connection, group, true)
+  end
+end
+
+function Hub:leave(connection, group)
+  if connection.groups[group] then
+    connection.groups[group] = nil
+    delete(self.groups, group, connection)
+    announce(self, connection, group, false)
+  end
+end
+
+function Hub:leave_all(connection)
+  local groups = connection.groups
+  connection.groups = {}
+  for group in pairs(groups) do
+    delete(self.groups, group, connection)
+    announce(self, connection, group, false)
+  end
+end
+
+-- The beginning of what can be read.
+local function preview_of(message)
+  if message.type == "binary" then
+    return nil
+  end
+  local after = utf8.offset(message.data, MAX_PREVIEW + 1)
+  return after and message.data:sub(1, after - 1) or message.data
+end
+
+--- Records a message that was sent.
+---@param message EmulatorMessage
+---@param whom string to whom
+---@param count integer to how many connections
+---@param sender table? the connection that sent it; nil: the server
+function Hub:record_message(message, whom, count, sender)
+  self.journal:record("message", {
+    hub = self.name, to = whom, count = count, id = sender and sender.id, user = sender and sender.user,
+    type = message.type, bytes = #message.data, preview = preview_of(message),
+  })
 end
 
 local function list(set)

@@ -1,20 +1,8 @@
 --- A local emulator of the Azure Web PubSub data plane, to develop and test against.
 --
 -- It serves the 25 REST operations and WebSocket clients, raw or JSON, with the service's status codes, error shapes
--- and token checks. All state is in memory and gone when it stops.
---
--- What it leaves out:
---
--- | left out                              | what happens instead                                                 |
--- |---------------------------------------|----------------------------------------------------------------------|
--- | event handlers (webhooks)             | events of clients are acknowledged with an error, or logged          |
--- | recovery of reliable clients          | `json.reliable…` is spoken and its messages are numbered, but no     |
--- |                                       | reconnection token is given out, so a client that lost its           |
--- |                                       | connection opens a new one; a recovery is closed with 1008           |
--- | message time to live                  | checked (0 to 300 seconds), then nothing is kept for anyone          |
--- | protobuf sub-protocols                | 501 in the handshake                                                 |
--- | MQTT and Socket.IO clients            | 501 in the handshake; tokens for them are generated                  |
--- | Entra ID, metrics, quotas, HTTP/2     | tokens have to be signed with the access key; HTTP/1.1 only          |
+-- and token checks, and delivers events to an event handler. All state is in memory and gone when it stops.
+-- README.md is its guide, with what it leaves out.
 
 require "webpubsub.emulator.path"
 
@@ -22,16 +10,25 @@ local cqueues = require "cqueues"
 local signal = require "cqueues.signal"
 
 local auth = require "webpubsub.emulator.auth"
+local journal = require "webpubsub.emulator.journal"
+local log = require "webpubsub.emulator.log"
+local origins = require "webpubsub.emulator.origins"
 local server = require "webpubsub.emulator.server"
 local tls = require "webpubsub.emulator.tls"
 
 local emulator = { DEFAULT_KEY = auth.DEFAULT_KEY }
 
 local DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8080
+local DEFAULT_KEEP_SECONDS = 60
 local EXIT_SUCCESS, EXIT_FAILURE = 0, 1
 
-local function log_to_stderr(line)
+local function write_to_stderr(line)
   io.stderr:write(line, "\n")
+end
+
+local function write_to_stdout(line)
+  io.stdout:write(line, "\n")
+  io.stdout:flush()
 end
 
 local function write_file(path, text)
@@ -58,12 +55,18 @@ local function tls_context(options)
   return context
 end
 
-local function announce(serving, key)
-  io.stdout:write("listening on ", serving.endpoint, "\n")
-  if key == auth.DEFAULT_KEY then
-    io.stdout:write(("Endpoint=%s;AccessKey=%s;Version=1.0;\n"):format(serving.endpoint, key))
+-- What to type next. A key that is not the public one is not shown.
+local function announce(serving, key, host, write)
+  local is_default = key == auth.DEFAULT_KEY
+  write(("export WebPubSubConnectionString='Endpoint=%s;AccessKey=%s;Version=1.0;'%s"):format(serving.endpoint,
+    is_default and key or "KEY", is_default and "" or "   # KEY: what --key was given"))
+  write("webpubsub url --hub chat --user alice   # a URL for a WebSocket client")
+  write(("# %s/ shows what goes on"):format(serving.endpoint))
+  if is_default and not origins.is_loopback(host) then
+    write(("warning: everybody knows the default access key, and %s is not this machine only: "
+      .. "give it a --key of your own"):format(host))
   end
-  io.stdout:flush()
+  write("listening on " .. serving.endpoint .. (serving.is_open and ", on every address of this machine" or ""))
 end
 
 -- Reads standard input until it ends, which is when the process at its other end is gone.
@@ -95,46 +98,57 @@ local function serve_until_stopped(serving, options)
       -- A file or /dev/null cannot be polled, and has no process at its other end.
       stopping = true
     elseif not ok then
-      serving.log("a coroutine failed: " .. tostring(message))
+      serving.journal:note("a coroutine failed: " .. tostring(message))
     end
   end
 end
 
 ---@class EmulatorOptions
----@field host string? address to listen on, default 127.0.0.1
+---@field listen string? address to listen on, default 127.0.0.1
 ---@field port integer? default 8080, 0 for any free one
 ---@field key string? access key, default the public constant auth.DEFAULT_KEY
 ---@field tls boolean? serve https and wss with a self-signed certificate
 ---@field tls_cert_out string? file to write that certificate to, as PEM
+---@field allow_origin string[]? web sites that may use it besides those on this machine
+---@field keep_seconds number? how long a reliable client whose connection was cut may come back, default 60
+---@field event_handler string? URL to deliver events to; `{hub}` stands for the hub
+---@field event_handler_events string[]? which ones, default: connect, connected, disconnected and `*`, all user events
+---@field open_page boolean? serve the page to other machines too
 ---@field log (fun(line: string))? where log lines go, default standard error
----@field quiet boolean? do not log each request
+---@field quiet boolean? do not log what clients and callers do
 ---@field exit_on_eof boolean? also stop when standard input ends
 
---- Runs the emulator until SIGINT or SIGTERM. The first line on standard output says where it listens.
+--- Runs the emulator until SIGINT or SIGTERM. It says on standard output what to type next, then where it listens.
 ---@param options EmulatorOptions?
 ---@return integer status for os.exit(): 0 after an orderly end, 1 when it could not start
 function emulator.run(options)
   options = options or {}
-  local log = options.log or log_to_stderr
+  local write = options.log or write_to_stderr
+  local recorded = journal.new()
+  log.follow(recorded, write, options.quiet)
   local key = options.key or auth.DEFAULT_KEY
   signal.ignore(signal.SIGPIPE)
   local context, why = tls_context(options)
   local serving
   if context ~= false then
     serving, why = server.listen {
-      host = options.host or DEFAULT_HOST,
+      host = options.listen or DEFAULT_HOST,
       port = options.port or DEFAULT_PORT,
       key = key,
       tls_context = context,
-      log = log,
-      quiet = options.quiet,
+      allow_origins = options.allow_origin,
+      keep_seconds = options.keep_seconds or DEFAULT_KEEP_SECONDS,
+      event_handler = options.event_handler,
+      event_handler_events = options.event_handler_events,
+      open_page = options.open_page,
+      journal = recorded,
     }
   end
   if not serving then
-    log("emulator: " .. why)
+    write("emulator: " .. why)
     return EXIT_FAILURE
   end
-  announce(serving, key)
+  announce(serving, key, options.listen or DEFAULT_HOST, write_to_stdout)
   serve_until_stopped(serving, options)
   serving:stop()
   return EXIT_SUCCESS

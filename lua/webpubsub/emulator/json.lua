@@ -25,7 +25,10 @@ function json.decode(text)
   return nil, (tostring(value):gsub("^[^:]*:%d+: ", ""))
 end
 
-local function encode(value)
+--- The text of a value: of one marked as JSON, its own.
+---@param value any
+---@return string
+function json.encode(value)
   if getmetatable(value) == Raw then
     return value.text
   elseif math.type(value) == "integer" then
@@ -43,10 +46,25 @@ function json.object(...)
   for index = 1, select("#", ...), 2 do
     local name, value = select(index, ...)
     if value ~= nil then
-      members[#members + 1] = encode(name) .. ":" .. encode(value)
+      members[#members + 1] = json.encode(name) .. ":" .. json.encode(value)
     end
   end
   return json.raw("{" .. table.concat(members, ",") .. "}")
+end
+
+--- An object of a table's members, ordered by their names.
+---@param members table<string, any>
+---@return table raw
+function json.map(members)
+  local names, texts = {}, {}
+  for name in pairs(members) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  for index, name in ipairs(names) do
+    texts[index] = json.encode(name) .. ":" .. json.encode(members[name])
+  end
+  return json.raw("{" .. table.concat(texts, ",") .. "}")
 end
 
 ---@param values any[]
@@ -54,7 +72,7 @@ end
 function json.array(values)
   local elements = {}
   for index, value in ipairs(values) do
-    elements[index] = encode(value)
+    elements[index] = json.encode(value)
   end
   return json.raw("[" .. table.concat(elements, ",") .. "]")
 end

@@ -2,6 +2,7 @@
 
 local base64 = require "webpubsub.emulator.base64"
 local json = require "webpubsub.emulator.json"
+local left_out = require "webpubsub.emulator.left_out"
 local parameters = require "webpubsub.emulator.parameters"
 
 local json_protocol = {}
@@ -17,7 +18,8 @@ function json_protocol.connected(connection)
     "type", "system",
     "event", "connected",
     "userId", connection.user or json.null,
-    "connectionId", connection.id))
+    "connectionId", connection.id,
+    "reconnectionToken", connection.reconnection_token))
 end
 
 --- The farewell of the service when a server closes a connection.
@@ -74,7 +76,7 @@ function json_protocol.pong()
 end
 
 local function decode_payload(frame, text)
-  local data_type = frame.dataType or (type(frame.data) == "string" and "text" or "json")
+  local data_type = frame.dataType or "json"
   if frame.data == nil then
     return nil, "'data' is missing"
   elseif data_type == "json" then
@@ -113,16 +115,34 @@ local READERS = {
     end
     return wrong
   end,
-  event = function() end,
+  event = function(frame, text, request)
+    if type(frame.event) ~= "string" or frame.event == "" then
+      return "'event' has to be a string that is not empty"
+    end
+    local wrong
+    request.event = frame.event
+    request.message, wrong = decode_payload(frame, text)
+    return wrong
+  end,
   ping = function() end,
-  sequenceAck = function() end,
+  sequenceAck = function(frame, text, request)
+    local digits = frame.sequenceId ~= nil and json.member(text, "sequenceId")
+    request.sequence_id = digits and digits:find("^%d+$") and math.tointeger(tonumber(digits))
+    if not request.sequence_id then
+      return "'sequenceId' has to be an unsigned integer"
+    end
+  end,
 }
 
 ---@class EmulatorClientRequest
----@field type "joinGroup"|"leaveGroup"|"sendToGroup"|"event"|"ping"|"sequenceAck"
+---@field type "joinGroup"|"leaveGroup"|"sendToGroup"|"event"|"ping"|"sequenceAck"|"left_out"
 ---@field group string? of the three group requests
----@field message EmulatorMessage? of sendToGroup
+---@field event string? the name of an event
+---@field message EmulatorMessage? of sendToGroup and event
+---@field reason string? of what is left out: a sentence that says so
+---@field answer string? of what is left out: the frame that says so; nil for what has no answer
 ---@field no_echo boolean? of sendToGroup
+---@field sequence_id integer? of sequenceAck
 ---@field ack_id string? the digits of ackId
 
 --- Reads one frame from a client.
@@ -140,17 +160,22 @@ function json_protocol.decode(text)
   if type(frame.type) ~= "string" then
     return nil, "The frame has no 'type' that is a string"
   end
+  local ack_id
+  if frame.ackId ~= nil and frame.ackId ~= json.null then
+    ack_id = json.member(text, "ackId")
+    if not ack_id:find("^%d+$") then
+      return nil, ("The %s message is invalid: 'ackId' has to be an unsigned integer"):format(frame.type)
+    end
+  end
+  local sentence, answer = left_out.find(frame, ack_id)
+  if sentence then
+    return { type = "left_out", reason = sentence, answer = answer }
+  end
   local read = READERS[frame.type]
   if not read then
     return nil, ("The message type '%s' is not supported"):format(frame.type)
   end
-  local request = { type = frame.type, group = frame.group }
-  if frame.ackId ~= nil and frame.ackId ~= json.null then
-    request.ack_id = json.member(text, "ackId")
-    if not request.ack_id:find("^%d+$") then
-      return nil, ("The %s message is invalid: 'ackId' has to be an unsigned integer"):format(frame.type)
-    end
-  end
+  local request = { type = frame.type, group = frame.group, ack_id = ack_id }
   local wrong = read(frame, text, request)
   if wrong then
     return nil, ("The %s message is invalid: %s"):format(frame.type, wrong)

@@ -28,11 +28,22 @@ local function command_line(options, files)
   local arguments = {
     quote(main_path), "--exit-on-eof",
     "--port", ("%d"):format(options.port or 0),
-    options.host and "--host " .. quote(options.host) or "",
+    options.listen and "--listen " .. quote(options.listen) or "",
     options.key and "--key " .. quote(options.key) or "",
     options.tls and "--tls --tls-cert-out " .. quote(files.certificate) or "",
+    options.keep_seconds and ("--keep-seconds %g"):format(options.keep_seconds) or "",
+    options.open_page and "--open-page" or "",
     options.quiet and "--quiet" or "",
   }
+  if options.event_handler then
+    arguments[#arguments + 1] = "--event-handler " .. quote(options.event_handler)
+  end
+  if options.event_handler_events then
+    arguments[#arguments + 1] = "--event-handler-events " .. quote(table.concat(options.event_handler_events, ","))
+  end
+  for _, origin in ipairs(options.allow_origin or {}) do
+    arguments[#arguments + 1] = "--allow-origin " .. quote(origin)
+  end
   local inner = "echo pid $$; exec lua5.4 " .. table.concat(arguments, " ")
   return ([[trap "" INT TERM; unset LUA_PATH LUA_CPATH LUA_INIT
     { sh -c %s; echo "ended with status $?"; } >%s 2>&1]]):format(quote(inner), quote(files.log))
@@ -47,7 +58,7 @@ end
 local function wait_until_listening(log_path)
   for _ = 1, START_SECONDS / POLL_SECONDS do
     local output = read_file(log_path)
-    local endpoint = output:match("\nlistening on (%S+)\n")
+    local endpoint = output:match("\nlistening on ([^%s,]+)[^\n]*\n")
     if endpoint then
       return endpoint
     elseif output:find("\nended with status") then
@@ -68,11 +79,16 @@ end
 ---@field stop fun() ends it, waits until it has ended and removes its files; harmless when called again
 
 ---@class EmulatorLaunchOptions
----@field host string? default 127.0.0.1
+---@field listen string? address, default 127.0.0.1
 ---@field port integer? default 0: any free one
 ---@field key string? default the public constant
 ---@field tls boolean?
 ---@field quiet boolean?
+---@field keep_seconds number? how long a reliable client whose connection was cut may come back
+---@field event_handler string? URL to deliver events to
+---@field event_handler_events string[]? which ones
+---@field open_page boolean? serve the page to other machines too
+---@field allow_origin string[]? web sites that may use it besides those on this machine
 
 --- Starts an emulator and waits until it listens, at most 15 seconds. It also ends when this process does.
 ---@param options EmulatorLaunchOptions?

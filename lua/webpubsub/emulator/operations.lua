@@ -8,7 +8,8 @@
 --     call.key      the access key
 --     call.origin   `http://host:port` as the client addressed the server
 --
--- and returns a response (responses.lua); a parameter that is not valid is raised as one (parameters.lua).
+-- and returns a response (responses.lua) and, where it did something, a line about that; a parameter that is not valid
+-- is raised as a response (parameters.lua).
 
 local auth = require "webpubsub.emulator.auth"
 local base64 = require "webpubsub.emulator.base64"
@@ -26,41 +27,65 @@ local MAX_INTEGER = 2147483647 -- of 32 bits, as the service has them
 -- Path of the URL with which each type of client connects.
 local CLIENT_PATHS = { default = "client", mqtt = "clients/mqtt", socketio = "clients/socketio" }
 
-local function ok()
-  return responses.empty(200)
+local function ok(...)
+  return responses.empty(200), string.format(...)
 end
 
-local function no_content()
-  return responses.empty(204)
+local function no_content(...)
+  return responses.empty(204), string.format(...)
+end
+
+local function number_of(count, noun)
+  return ("%d %s%s"):format(count, noun, count == 1 and "" or "s")
+end
+
+local function count_of(count, what)
+  return count > 0 and (", %d %s"):format(count, what) or ""
+end
+
+local function user_of(call)
+  return "user " .. call.ids.user
+end
+
+local function group_of(call)
+  return "group " .. call.ids.group
+end
+
+local function connection_of(call)
+  return "connection " .. call.ids.connection
 end
 
 function operations.get_service_status()
-  return ok()
+  return ok "health: ok"
 end
 
 -- Closing -------------------------------------------------------------------------------------------------------
 
-local function close(call, connections)
+local function close(call, connections, whom)
   local excluded = parameters.set(call.query:all("excluded"))
   local reason = call.query:first("reason")
+  local closed, spared = 0, 0
   for _, connection in ipairs(connections) do
-    if not excluded[connection.id] then
+    if excluded[connection.id] then
+      spared = spared + 1
+    else
       connection:close(reason)
+      closed = closed + 1
     end
   end
-  return no_content()
+  return no_content("close %s: %d closed%s", whom, closed, count_of(spared, "excluded"))
 end
 
 function operations.close_all_connections(call)
-  return close(call, call.hub:all())
+  return close(call, call.hub:all(), "everyone")
 end
 
 function operations.close_user_connections(call)
-  return close(call, call.hub:of_user(call.ids.user))
+  return close(call, call.hub:of_user(call.ids.user), user_of(call))
 end
 
 function operations.close_group_connections(call)
-  return close(call, call.hub:in_group(call.ids.group))
+  return close(call, call.hub:in_group(call.ids.group), group_of(call))
 end
 
 function operations.close_connection(call)
@@ -68,56 +93,68 @@ function operations.close_connection(call)
   if connection then
     connection:close(call.query:first("reason"))
   end
-  return no_content()
+  return no_content("close %s: %d closed", connection_of(call), connection and 1 or 0)
 end
 
 -- Existence -----------------------------------------------------------------------------------------------------
 
+local function exists(entry, kind, name)
+  if not entry then
+    return responses.not_existing(kind, name, "Warning"), ("%s %s: does not exist"):format(kind:lower(), name)
+  end
+  return ok("%s %s: exists", kind:lower(), name)
+end
+
 function operations.connection_exists(call)
-  local id = call.ids.connection
-  return call.hub.connections[id] and ok() or responses.not_existing("Connection", id, "Warning")
+  return exists(call.hub.connections[call.ids.connection], "Connection", call.ids.connection)
 end
 
 function operations.user_exists(call)
-  local user = call.ids.user
-  return call.hub.users[user] and ok() or responses.not_existing("User", user, "Warning")
+  return exists(call.hub.users[call.ids.user], "User", call.ids.user)
 end
 
 function operations.group_exists(call)
-  local group = call.ids.group
-  return call.hub.groups[group] and ok() or responses.not_existing("Group", group, "Warning")
+  return exists(call.hub.groups[call.ids.group], "Group", call.ids.group)
 end
 
 -- Sending -------------------------------------------------------------------------------------------------------
 
-local function send(call, connections)
+local function send(call, connections, whom)
   local message = parameters.message(call.content_type, call.body)
   message.group = call.ids.group
   local matches = parameters.filter(call.query:first("filter"))
   local excluded = parameters.set(call.query:all("excluded"))
   parameters.integer(call.query, "messageTtlSeconds", 0, 300)
+  local sent, spared, filtered = 0, 0, 0
   for _, connection in ipairs(connections) do
-    if not excluded[connection.id] and matches(connection) then
+    if excluded[connection.id] then
+      spared = spared + 1
+    elseif not matches(connection) then
+      filtered = filtered + 1
+    else
       connection:deliver(message)
+      sent = sent + 1
     end
   end
-  return responses.empty(202)
+  call.hub:record_message(message, whom, sent)
+  return responses.empty(202), ("send %s of %s to %s: %d sent%s%s"):format(message.type,
+    number_of(#message.data, "byte"), whom, sent, count_of(spared, "excluded"), count_of(filtered, "filtered out"))
 end
 
 function operations.send_to_all(call)
-  return send(call, call.hub:all())
+  return send(call, call.hub:all(), "everyone")
 end
 
 function operations.send_to_user(call)
-  return send(call, call.hub:of_user(call.ids.user))
+  return send(call, call.hub:of_user(call.ids.user), user_of(call))
 end
 
 function operations.send_to_group(call)
-  return send(call, call.hub:in_group(call.ids.group))
+  return send(call, call.hub:in_group(call.ids.group), group_of(call))
 end
 
 function operations.send_to_connection(call)
-  return send(call, { call.hub.connections[call.ids.connection] })
+  return send(call, { call.hub.connections[call.ids.connection] }, connection_of(call))
 end
 
 -- Groups --------------------------------------------------------------------------------------------------------
@@ -129,7 +166,7 @@ function operations.add_connection_to_group(call)
     return responses.not_existing("Connection", id, "Error")
   end
   call.hub:join(connection, call.ids.group)
-  return ok()
+  return ok("add %s to %s", connection_of(call), group_of(call))
 end
 
 function operations.remove_connection_from_group(call)
@@ -137,7 +174,7 @@ function operations.remove_connection_from_group(call)
   if connection then
     call.hub:leave(connection, call.ids.group)
   end
-  return no_content()
+  return no_content("remove %s from %s", connection_of(call), group_of(call))
 end
 
 function operations.remove_connection_from_all_groups(call)
@@ -145,7 +182,15 @@ function operations.remove_connection_from_all_groups(call)
   if connection then
     call.hub:leave_all(connection)
   end
-  return no_content()
+  return no_content("remove %s from all groups", connection_of(call))
+end
+
+local function each_of_user(call, change)
+  local connections = call.hub:of_user(call.ids.user)
+  for _, connection in ipairs(connections) do
+    change(call.hub, connection, call.ids.group)
+  end
+  return #connections
 end
 
 -- The connections the user has now; those that come later are not added.
@@ -154,45 +199,41 @@ function operations.add_user_to_group(call)
   if not call.hub.users[user] then
     return responses.not_existing("User", user, "Warning")
   end
-  for _, connection in ipairs(call.hub:of_user(user)) do
-    call.hub:join(connection, call.ids.group)
-  end
-  return ok()
+  return ok("add %s to %s: %s", user_of(call), group_of(call),
+    number_of(each_of_user(call, call.hub.join), "connection"))
 end
 
 function operations.remove_user_from_group(call)
-  for _, connection in ipairs(call.hub:of_user(call.ids.user)) do
-    call.hub:leave(connection, call.ids.group)
-  end
-  return no_content()
+  return no_content("remove %s from %s: %s", user_of(call), group_of(call),
+    number_of(each_of_user(call, call.hub.leave), "connection"))
 end
 
 function operations.remove_user_from_all_groups(call)
-  for _, connection in ipairs(call.hub:of_user(call.ids.user)) do
-    call.hub:leave_all(connection)
-  end
-  return no_content()
+  return no_content("remove %s from all groups: %s", user_of(call),
+    number_of(each_of_user(call, call.hub.leave_all), "connection"))
 end
 
-local function change_groups(call, change)
-  local groups, filter_text = parameters.groups_and_filter(call.body)
-  local matches = parameters.filter(filter_text)
+local function change_groups(call, change, what)
+  local groups, filter_text = parameters.groups_and_filter(call.content_type, call.body)
+  local matches = parameters.filter(filter_text, "Filter")
+  local changed = 0
   for _, connection in ipairs(call.hub:all()) do
     if matches(connection) then
+      changed = changed + 1
       for _, group in ipairs(groups) do
         change(call.hub, connection, group)
       end
     end
   end
-  return ok()
+  return ok("%s groups %s: %s", what, table.concat(groups, ", "), number_of(changed, "connection"))
 end
 
 function operations.add_connections_to_groups(call)
-  return change_groups(call, call.hub.join)
+  return change_groups(call, call.hub.join, "add to")
 end
 
 function operations.remove_connections_from_groups(call)
-  return change_groups(call, call.hub.leave)
+  return change_groups(call, call.hub.leave, "remove from")
 end
 
 local function decode_continuation(token)
@@ -230,41 +271,49 @@ function operations.list_connections_in_group(call)
     value[index] = json.object("connectionId", connection.id, "userId", connection.user)
   end
   local link = more and remaining ~= 0 and next_link(call, page_size, remaining, page[#page].serial) or nil
-  return responses.json(200, json.object("value", json.array(value), "nextLink", link))
+  local text = ("list %s: %s%s"):format(group_of(call), number_of(#page, "connection"), link and ", more follow" or "")
+  return responses.json(200, json.object("value", json.array(value), "nextLink", link)), text
 end
 
 -- Permissions ---------------------------------------------------------------------------------------------------
 
+local function permission_target(group)
+  return group and "for group " .. group or "for all groups"
+end
+
 function operations.grant_permission(call)
   local name, id = parameters.permission(call.ids.permission), call.ids.connection
+  local group = parameters.target_name(call.query)
   local connection = call.hub.connections[id]
   if not connection then
     return responses.not_existing("Connection", id, "Info")
   end
-  connection.permissions:grant(name, call.query:first("targetName"))
-  return ok()
+  connection.permissions:grant(name, group)
+  return ok("grant %s %s to %s", name, permission_target(group), connection_of(call))
 end
 
 function operations.revoke_permission(call)
   local name = parameters.permission(call.ids.permission)
-  local group = call.query:first("targetName")
+  local group = parameters.target_name(call.query)
   if not group then
-    parameters.reject("targetName", "The targetName field is required.")
+    return responses.error(400, "Error.BadRequest", "The targetName field is required.", "Request")
   end
   local connection = call.hub.connections[call.ids.connection]
   if connection then
     connection.permissions:revoke(name, group)
   end
-  return no_content()
+  return no_content("revoke %s %s from %s", name, permission_target(group), connection_of(call))
 end
 
 function operations.check_permission(call)
   local name, id = parameters.permission(call.ids.permission), call.ids.connection
+  local group = parameters.target_name(call.query)
   local connection = call.hub.connections[id]
-  if connection and connection.permissions:allow(name, call.query:first("targetName")) then
-    return ok()
+  if connection and connection.permissions:allow(name, group) then
+    return ok("check %s %s of %s: yes", name, permission_target(group), connection_of(call))
   end
-  return responses.not_existing("Connection", id, "Info")
+  return responses.not_existing("Connection", id, "Info"),
+    ("check %s %s of %s: no"):format(name, permission_target(group), connection_of(call))
 end
 
 -- Tokens --------------------------------------------------------------------------------------------------------
@@ -279,10 +328,11 @@ function operations.generate_client_token(call)
     audience = ("%s/%s/hubs/%s"):format(call.origin, path, call.ids.hub),
     user = call.query:first("userId"),
     roles = call.query:all("role"),
-    groups = call.query:all("group"),
+    groups = parameters.groups(call.query, "group"),
     seconds = minutes * 60,
   })
-  return responses.json(200, json.object("token", token))
+  return responses.json(200, json.object("token", token)),
+    "generate a token for " .. (call.query:first("userId") and "user " .. call.query:first("userId") or "nobody")
 end
 
 return operations

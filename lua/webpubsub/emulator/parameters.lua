@@ -15,9 +15,10 @@ local MAX_HUB_CHARACTERS = 128
 local API_VERSIONS = { "2021-10-01", "2022-11-01", "2023-07-01", "2024-01-01", "2024-12-01" }
 parameters.API_VERSIONS = table.concat(API_VERSIONS, ", ")
 
+local JSON_TYPE = "application/json"
 local MESSAGE_TYPES = {
   ["text/plain"] = "text",
-  ["application/json"] = "json",
+  [JSON_TYPE] = "json",
   ["application/octet-stream"] = "binary",
 }
 
@@ -52,10 +53,22 @@ function parameters.refused_hub(hub)
   return nil
 end
 
-local function check_group(group)
-  if type(group) ~= "string" or not group:find("%S") or utf8.len(group) > parameters.MAX_GROUP_CHARACTERS then
-    parameters.reject("group", ("A group has to have 1 to %d characters, not all of them white space.")
-      :format(parameters.MAX_GROUP_CHARACTERS))
+--- What is wrong with a group's name.
+---@param group any
+---@param target string? the parameter it stands in, default "group"
+---@return EmulatorResponse|nil
+function parameters.refused_group(group, target)
+  if type(group) ~= "string" or not group:find("%S") or (utf8.len(group) or 0) > parameters.MAX_GROUP_CHARACTERS then
+    return responses.problem(target or "group",
+      ("A group has to have 1 to %d characters, not all of them white space."):format(parameters.MAX_GROUP_CHARACTERS))
+  end
+  return nil
+end
+
+local function check_group(group, target)
+  local refused = parameters.refused_group(group, target)
+  if refused then
+    error({ response = refused }, 0)
   end
 end
 
@@ -69,6 +82,29 @@ function parameters.ids(ids)
   if ids.group then
     check_group(ids.group)
   end
+end
+
+--- All groups named by a repeated parameter of the query.
+---@param query table
+---@param name string
+---@return string[]
+function parameters.groups(query, name)
+  local groups = query:all(name)
+  for _, group in ipairs(groups) do
+    check_group(group, name)
+  end
+  return groups
+end
+
+--- The group that permissions are about; nil when they are about every group.
+---@param query table
+---@return string|nil
+function parameters.target_name(query)
+  local group = query:first("targetName")
+  if group then
+    check_group(group, "targetName")
+  end
+  return group
 end
 
 ---@param name string
@@ -112,16 +148,33 @@ local function everyone()
 end
 
 ---@param text string?
+---@param target string? the parameter it stands in, default "filter"
 ---@return fun(connection: table): boolean
-function parameters.filter(text)
+function parameters.filter(text, target)
   if not text or text == "" then
     return everyone
   end
   local matches, message = filter.compile(text)
   if not matches then
-    parameters.reject("filter", message)
+    parameters.reject(target or "filter", message)
   end
   return matches
+end
+
+local function media_type_of(content_type)
+  return (content_type or ""):lower():match("^%s*([^;%s]*)")
+end
+
+local function reject_content_type(content_type, expected)
+  error({ response = responses.error(415, "Error.UnsupportedMediaType",
+    ("The content type '%s' has to be %s."):format(content_type or "", expected)) }, 0)
+end
+
+--- The kind of message a content type stands for.
+---@param content_type string?
+---@return "text"|"json"|"binary"|nil
+function parameters.message_type(content_type)
+  return MESSAGE_TYPES[media_type_of(content_type)]
 end
 
 --- The message a send carries.
@@ -129,12 +182,9 @@ end
 ---@param body string
 ---@return EmulatorMessage
 function parameters.message(content_type, body)
-  local media_type = (content_type or ""):lower():match("^%s*([^;%s]*)")
-  local message_type = MESSAGE_TYPES[media_type]
+  local message_type = parameters.message_type(content_type)
   if not message_type then
-    error({ response = responses.error(415, "Error.UnsupportedMediaType",
-      ("The content type '%s' has to be text/plain, application/json or application/octet-stream."):format(
-        content_type or "")) }, 0)
+    reject_content_type(content_type, "text/plain, application/json or application/octet-stream")
   elseif message_type ~= "binary" and not utf8.len(body) then
     parameters.reject("message", "The body is not valid UTF-8.")
   elseif message_type == "json" then
@@ -146,12 +196,16 @@ function parameters.message(content_type, body)
   return { type = message_type, data = body }
 end
 
---- The body of adding connections to groups and of removing them.
+--- The body of adding connections to groups and of removing them. The service names its members with a capital when it
+-- refuses them.
+---@param content_type string?
 ---@param body string
 ---@return string[] groups
 ---@return string|nil filter
-function parameters.groups_and_filter(body)
-  if not utf8.len(body) then
+function parameters.groups_and_filter(content_type, body)
+  if media_type_of(content_type) ~= JSON_TYPE then
+    reject_content_type(content_type, JSON_TYPE)
+  elseif not utf8.len(body) then
     parameters.reject("body", "The body is not valid UTF-8.")
   end
   local value, wrong = json.decode(body)
@@ -159,16 +213,16 @@ function parameters.groups_and_filter(body)
     parameters.reject("body", ("The body has to be a JSON object with 'groups'%s."):format(
       wrong and ": " .. wrong or ""))
   elseif type(value.groups) ~= "table" or #value.groups == 0 then
-    parameters.reject("groups", "The field 'groups' has to be a list of at least one group.")
+    parameters.reject("Groups", "The field 'groups' has to be a list of at least one group.")
   end
   for _, group in ipairs(value.groups) do
-    check_group(group)
+    check_group(group, "Groups")
   end
   local text = value.filter
   if text == json.null then
     text = nil
   elseif text ~= nil and type(text) ~= "string" then
-    parameters.reject("filter", "The field 'filter' has to be a string.")
+    parameters.reject("Filter", "The field 'filter' has to be a string.")
   end
   return value.groups, text
 end

@@ -1,4 +1,7 @@
---- What a JSON client may do on its own: join or leave groups and send to them, for every group or for named ones.
+--- What a JSON client may do on its own: join or leave groups and send to them, for every group, for named ones or for
+-- those a pattern matches.
+
+local role_patterns = require "webpubsub.emulator.role_patterns"
 
 local Permissions = {}
 Permissions.__index = Permissions
@@ -8,19 +11,40 @@ local permissions = {}
 --- The names of the permissions, as REST paths and roles spell them.
 permissions.NAMES = { sendToGroup = true, joinLeaveGroup = true }
 
----@param roles string[]? `webpubsub.sendToGroup`, `webpubsub.joinLeaveGroup`, or either with `.<group>`
+-- A role with a pattern has a name of its own. Patterns come with roles only: the REST operations take what they are
+-- given for the name of a group.
+local PATTERN_NAMES = { sendToGroups = "sendToGroup", joinLeaveGroups = "joinLeaveGroup" }
+
+-- Returns what is wrong with the role, nil if nothing is. Roles that are not the service's are the application's.
+local function add_role(self, role)
+  local name, rest = role:match("^webpubsub%.(%a+)(.*)$")
+  local target = rest and rest:match("^%.(.+)$")
+  if permissions.NAMES[name] and (target or rest == "") then
+    self:grant(name, target)
+  elseif PATTERN_NAMES[name] then
+    local matches, message = role_patterns.compile(target or "")
+    if not matches then
+      return ("the role '%s' grants nothing: %s"):format(role, message)
+    end
+    table.insert(self[PATTERN_NAMES[name]].patterns, matches)
+  end
+  return nil
+end
+
+---@param roles string[]? `webpubsub.sendToGroup`, `webpubsub.joinLeaveGroup`, or either with `.<group>`;
+--- `webpubsub.sendToGroups.<pattern>`, `webpubsub.joinLeaveGroups.<pattern>`
+---@return table permissions
+---@return string[] problems a line for each role that grants nothing because of how it is written
 function permissions.new(roles)
   local self = setmetatable({}, Permissions)
   for name in pairs(permissions.NAMES) do
-    self[name] = { everywhere = false, granted = {}, revoked = {} }
+    self[name] = { everywhere = false, granted = {}, revoked = {}, patterns = {} }
   end
+  local problems = {}
   for _, role in ipairs(roles or {}) do
-    local name, group = tostring(role):match("^webpubsub%.(%a+)%.?(.*)$")
-    if permissions.NAMES[name] then
-      self:grant(name, group ~= "" and group or nil)
-    end
+    problems[#problems + 1] = add_role(self, tostring(role))
   end
-  return self
+  return self, problems
 end
 
 ---@param name string a key of permissions.NAMES
@@ -34,7 +58,7 @@ function Permissions:grant(name, group)
   end
 end
 
---- Takes the permission for one group away, also from a client that has it for every group.
+--- Takes the permission for one group away, also from a client that has it for more than that.
 ---@param name string
 ---@param group string
 function Permissions:revoke(name, group)
@@ -49,8 +73,19 @@ function Permissions:allow(name, group)
   local entry = self[name]
   if not group then
     return entry.everywhere
+  elseif entry.granted[group] then
+    return true
+  elseif entry.revoked[group] then
+    return false
+  elseif entry.everywhere then
+    return true
   end
-  return entry.granted[group] or (entry.everywhere and not entry.revoked[group]) or false
+  for _, matches in ipairs(entry.patterns) do
+    if matches(group) then
+      return true
+    end
+  end
+  return false
 end
 
 return permissions

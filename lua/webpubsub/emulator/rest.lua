@@ -105,7 +105,8 @@ end
 ---@field authorization string? the header
 ---@field content_type string? the header
 ---@field has_length boolean whether the request said how long its body is
----@field body string
+---@field welcome fun() called when the request has shown a valid token
+---@field read_body fun(): string|nil, EmulatorResponse|nil  reads the body; nil: how that failed, or the client is gone
 
 local function perform(name, ids, context, parsed)
   parameters.api_version(parsed.query)
@@ -113,42 +114,54 @@ local function perform(name, ids, context, parsed)
   if WITH_BODY[name] and not context.has_length then
     return responses.error(411, "Error.LengthRequired", "A Content-Length header is required.")
   end
+  local body, failure = context.read_body()
+  if not body then
+    return failure
+  end
   return operations[name] {
     hub = context.hubs(ids.hub),
     ids = ids,
     query = parsed.query,
     request = parsed,
     content_type = context.content_type,
-    body = context.body,
+    body = body,
     key = context.key,
     origin = context.origin,
   }
+end
+
+-- The code of an error, nil for what is none or for a client that is gone.
+local function problem_of(response)
+  return response and response.headers["x-ms-error-code"]
 end
 
 --- Answers one request.
 ---@param parsed table as request.parse() returns it
 ---@param context EmulatorContext
 ---@return EmulatorResponse
----@return string|nil note for the log
+---@return table|nil about for the journal: `hub`, `text` (what was done) or `problem`
 function rest.handle(parsed, context)
   local name, ids = find_operation(context.method, parsed.segments)
   if not name then
     return ids
   end
   if name == "get_service_status" then
-    return operations.get_service_status()
+    local response, text = operations.get_service_status()
+    return response, { text = text }
   end
   local refused = authorize(context, parsed)
   if refused then
-    return responses.unauthorized(refused), refused
+    return responses.unauthorized(refused), { problem = refused }
   end
-  local performed, result = pcall(perform, name, ids, context, parsed)
+  context.welcome()
+  local performed, result, text = pcall(perform, name, ids, context, parsed)
   if performed then
-    return result
+    return result, { hub = ids.hub, text = text, problem = problem_of(result) }
   elseif type(result) == "table" and result.response then
-    return result.response
+    return result.response, { hub = ids.hub, problem = problem_of(result.response) }
   end
-  return responses.error(500, "Error.InternalServerError", "The emulator failed; its log says why."), tostring(result)
+  return responses.error(500, "Error.InternalServerError", "The emulator failed; its log says why."),
+    { problem = tostring(result) }
 end
 
 return rest

@@ -1,76 +1,50 @@
 --- The listening server: HTTP requests in, responses out, one coroutine for each; and an orderly end.
 
 local cqueues = require "cqueues"
+local cqueues_errno = require "cqueues.errno"
 local cqueues_socket = require "cqueues.socket"
-local http_headers = require "http.headers"
 local http_server = require "http.server"
 
+local client_events = require "webpubsub.emulator.client_events"
+local exchange = require "webpubsub.emulator.exchange"
 local gateway = require "webpubsub.emulator.gateway"
 local hub = require "webpubsub.emulator.hub"
-local parameters = require "webpubsub.emulator.parameters"
+local origins = require "webpubsub.emulator.origins"
+local page = require "webpubsub.emulator.page"
 local request = require "webpubsub.emulator.request"
 local responses = require "webpubsub.emulator.responses"
 local rest = require "webpubsub.emulator.rest"
+local strangers = require "webpubsub.emulator.strangers"
+local webhook = require "webpubsub.emulator.webhook"
 
 local Server = {}
 Server.__index = Server
 
 local server = {}
 
-local MAX_LINE_BYTES = 64 * 1024 -- request line or one header; a token repeats the URL
-local MAX_BODY_BYTES = 1024 * 1024
-local MAX_DISCARDED_BYTES = 16 * 1024 * 1024 -- of a body that is too large, so that its sender reads the answer
-local MAX_LENGTH_DIGITS = 15
-local READ_SECONDS = 30 -- for a request's body
-local WRITE_SECONDS = 30
+local MAX_LINE_BYTES = 32 * 1024 -- request line or one header; a token repeats the URL
+local MAX_HEADERS = 64
+local MAX_CONNECTIONS = 20000
+local READ_SECONDS = 30 -- for a request's headers
 local KEEP_ALIVE_SECONDS = 120
 local DRAIN_SECONDS = 0.5 -- for clients to take leave when the server stops
 
 local CLOSE_GOING_AWAY = 1001
 
-local BAD_REQUEST = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+-- Addresses that stand for all of this machine's, and the one with which it reaches itself.
+local ANY_ADDRESS = { ["0.0.0.0"] = "127.0.0.1", ["::"] = "::1" }
+
+local ADDRESS_IN_USE = cqueues_errno.strerror(cqueues_errno.EADDRINUSE)
 
 --- The hub of a name; hubs come into being when they are first named.
 ---@param name string
 function Server:hub(name)
   local found = self.hubs[name]
   if not found then
-    found = hub.new()
+    found = hub.new(name, self.journal)
     self.hubs[name] = found
   end
   return found
-end
-
--- Returns the body, or nil and the response to that (nil: the client broke off).
-local function read_body(stream)
-  local chunks, bytes = {}, 0
-  local deadline = cqueues.monotime() + READ_SECONDS
-  repeat
-    local chunk, why = stream:get_next_chunk(deadline - cqueues.monotime())
-    if why or (not chunk and stream.state == "open") then
-      return nil
-    end
-    bytes = bytes + #(chunk or "")
-    if bytes <= MAX_BODY_BYTES then
-      chunks[#chunks + 1] = chunk
-    end
-  until not chunk or bytes > MAX_DISCARDED_BYTES
-  if bytes > MAX_BODY_BYTES then
-    return nil, responses.error(413, "Error.RequestTooLarge",
-      ("The body has to have at most %d bytes."):format(MAX_BODY_BYTES))
-  end
-  return table.concat(chunks)
-end
-
-local function receive_body(stream, headers)
-  if (headers:get("expect") or ""):lower() == "100-continue" then
-    local length = headers:get("content-length")
-    if (tonumber(length) or 0) > MAX_BODY_BYTES then
-      return nil, responses.empty(413, { connection = "close" })
-    end
-    stream:write_continue(WRITE_SECONDS)
-  end
-  return read_body(stream)
 end
 
 -- The scheme, host and port as the client addressed the server, which is what tokens are made for.
@@ -79,13 +53,16 @@ local function origin_of(headers)
 end
 
 local function respond(self, stream, headers, on_upgrade)
-  local body, failure = receive_body(stream, headers)
-  if not body then
-    return failure
+  local path = headers:get(":path") or ""
+  local refused = self.origins:refuse(headers) or gateway.left_out(path)
+  if refused then
+    return refused
   end
-  local parsed, message = request.parse(headers:get(":path") or "", origin_of(headers))
+  local parsed, message = request.parse(path, origin_of(headers))
   if not parsed then
     return responses.error(400, "Error.BadRequest", message)
+  elseif page.serves(parsed.path) then
+    return page.handle(self, stream, headers, parsed.path, on_upgrade)
   elseif gateway.serves(parsed.segments) then
     return gateway.handle(self, stream, headers, parsed, on_upgrade)
   end
@@ -97,84 +74,42 @@ local function respond(self, stream, headers, on_upgrade)
     authorization = headers:get("authorization"),
     content_type = headers:get("content-type"),
     has_length = headers:has("content-length"),
-    body = body,
+    welcome = function() self.strangers:welcome(stream.connection.socket) end,
+    read_body = function() return exchange.read_body(stream, headers) end,
   })
 end
 
-local function write_response(stream, method, response)
-  local headers = http_headers.new()
-  headers:append(":status", tostring(response.status))
-  headers:append("date", os.date("!%a, %d %b %Y %H:%M:%S GMT"))
-  headers:append("api-supported-versions", parameters.API_VERSIONS)
-  for name, value in pairs(response.headers) do
-    headers:append(name, value)
-  end
-  if response.status == 204 and stream.peer_version == 1.1 then
-    -- A 204 has no Content-Length (RFC 9110, 8.6), but lua-http adds one unless it is told how the body goes.
-    stream.body_write_type = "missing"
-    return stream:write_headers(headers, true, WRITE_SECONDS)
-  end
-  if response.body ~= "" then
-    headers:append("content-length", ("%d"):format(#response.body))
-  end
-  if response.body == "" or method == "HEAD" then
-    return stream:write_headers(headers, true, WRITE_SECONDS)
-  end
-  return stream:write_headers(headers, false, WRITE_SECONDS)
-    and stream:write_chunk(response.body, true, WRITE_SECONDS)
-end
-
--- Logged as method, path, status and time. The query stays out, it may hold a token.
-local function log_request(self, headers, status, started, note)
-  if self.quiet then
-    return
-  end
-  local path = (headers:get(":path") or "-"):match("^[^?]*"):gsub("[^\33-\126]", "?")
-  self.log(("%s %s %s %.1f ms%s"):format(headers:get(":method") or "-", path, status,
-    (cqueues.monotime() - started) * 1000, note and " (" .. note .. ")" or ""))
-end
-
--- Takes an unfinished request's connection away from lua-http, which would read on, and for ever if the client is gone.
-local function cut_off(stream, farewell)
-  local socket = stream.connection:take_socket()
-  if socket then
-    socket:onerror(function(_, _, why) return why end)
-    socket:xwrite(farewell, "bn", WRITE_SECONDS)
-    socket:shutdown("rw")
-    socket:close()
-  end
-end
-
--- What a body's length is must be said once and be a number that can be.
-local function has_clear_length(headers)
-  local lengths = headers:get_as_sequence("content-length")
-  if lengths.n > 1 or (lengths.n == 1 and headers:has("transfer-encoding")) then
-    return false
-  end
-  return lengths.n == 0 or (not lengths[1]:find("%D") and #lengths[1] <= MAX_LENGTH_DIGITS)
+-- Recorded with its path alone: the query may hold a token.
+local function record_request(self, headers, status, started, about)
+  about = about or {}
+  about.method = headers:get(":method") or "-"
+  about.path = (headers:get(":path") or "-"):match("^[^?]*"):gsub("[^\33-\126]", "?")
+  about.status = status
+  about.ms = (cqueues.monotime() - started) * 1000
+  self.journal:record("request", about)
 end
 
 local function on_stream(self, stream)
+  stream.max_header_lines = MAX_HEADERS
   local readable, headers, why = pcall(stream.get_headers, stream, READ_SECONDS)
   if not readable or not headers then
     local gone = readable and not why
-    cut_off(stream, gone and "" or BAD_REQUEST)
+    exchange.cut_off(stream, gone and "" or exchange.BAD_REQUEST)
     return
-  elseif not has_clear_length(headers) then
-    cut_off(stream, BAD_REQUEST)
+  elseif not exchange.has_clear_length(headers) then
+    exchange.cut_off(stream, exchange.BAD_REQUEST)
     return
   end
   local started = cqueues.monotime()
-  local response, note = respond(self, stream, headers, function()
-    log_request(self, headers, 101, started)
-  end)
+  local upgraded = false
+  local response, about = respond(self, stream, headers, function() upgraded = true end)
+  if not upgraded and not (about and about.is_silent) then
+    record_request(self, headers, response and response.status, started, about) -- before anybody can know of it
+  end
   if response then
-    write_response(stream, headers:get(":method"), response)
+    exchange.write(stream, headers:get(":method"), response)
   end
-  if stream.state == "open" or stream.state == "half closed (local)" then
-    cut_off(stream, "")
-  end
-  log_request(self, headers, response and response.status or "ended", started, note)
+  exchange.finish(stream)
 end
 
 -- What lua-http reports, in one line. OpenSSL's words come behind a number and the name of a library.
@@ -187,13 +122,38 @@ local function describe_failure(operation, message)
   return ("%s: %s"):format(operation, message)
 end
 
+local function start_events(self, options)
+  local handler = webhook.new {
+    url = options.event_handler,
+    key = options.key,
+    origin = self.endpoint:match("^%a+://(.*)$"),
+    journal = self.journal,
+  }
+  self.events = client_events.new(handler, options.event_handler_events, self.journal, self.controller)
+  self.controller:wrap(handler.introduce, handler)
+end
+
+-- Has every accepted connection counted as a stranger's at first.
+local function watch_strangers(self, http)
+  self.strangers = strangers.new(http, self.controller)
+  local add_socket = http.add_socket
+  function http.add_socket(_, socket)
+    self.strangers:add(socket)
+    return add_socket(http, socket)
+  end
+end
+
 ---@class EmulatorServerOptions
 ---@field host string
 ---@field port integer 0: any free one
 ---@field key string
 ---@field tls_context table? serves https with it
----@field log fun(line: string)
----@field quiet boolean? do not log each request
+---@field allow_origins string[]? web sites that may use it besides those on this machine
+---@field keep_seconds number how long a reliable client whose connection was cut may come back
+---@field event_handler string? URL to deliver events to
+---@field event_handler_events string[]? which ones, as of client_events.new()
+---@field open_page boolean? serve the page to other machines too
+---@field journal table
 
 --- Listens; requests are answered while step() is called.
 ---@param options EmulatorServerOptions
@@ -203,8 +163,11 @@ function server.listen(options)
   cqueues_socket.setmaxline(MAX_LINE_BYTES)
   local self = setmetatable({
     key = options.key,
-    log = options.log,
-    quiet = options.quiet,
+    journal = options.journal,
+    keep_seconds = options.keep_seconds,
+    event_handler = options.event_handler,
+    open_page = options.open_page,
+    origins = origins.new(options.allow_origins),
     hubs = {}, -- name -> hub
     peers = {}, -- set of websockets
     controller = cqueues.new(),
@@ -217,9 +180,10 @@ function server.listen(options)
     version = 1.1,
     tls = options.tls_context ~= nil,
     ctx = options.tls_context,
+    max_concurrent = MAX_CONNECTIONS,
     intra_stream_timeout = KEEP_ALIVE_SECONDS,
     onstream = function(_, stream) on_stream(self, stream) end,
-    onerror = function(_, _, operation, message) self.log(describe_failure(operation, tostring(message))) end,
+    onerror = function(_, _, operation, message) self.journal:note(describe_failure(operation, tostring(message))) end,
   }
   if http then
     local listening
@@ -227,14 +191,21 @@ function server.listen(options)
     http = listening and http
   end
   if not http then
-    return nil, ("cannot listen on %s:%d: %s"):format(options.host, options.port, why)
+    return nil, ("cannot listen on %s:%d: %s%s"):format(options.host, options.port, why,
+      why == ADDRESS_IN_USE and "; --port 0 takes any free port" or "")
   end
+  watch_strangers(self, http)
   self.http = http
   local _, _, port = http:localname()
   self.scheme = options.tls_context and "https" or "http"
   self.port = math.tointeger(tonumber(port))
-  local host = options.host:find(":", 1, true) and ("[%s]"):format(options.host) or options.host
+  local host = ANY_ADDRESS[options.host] or options.host
+  self.is_open = host ~= options.host -- to every address
+  host = host:find(":", 1, true) and ("[%s]"):format(host) or host
   self.endpoint = ("%s://%s:%d"):format(self.scheme, host, self.port)
+  if options.event_handler then
+    start_events(self, options)
+  end
   return self
 end
 

@@ -15,6 +15,10 @@ local websocket = {}
 
 websocket.MAX_MESSAGE_BYTES = 1024 * 1024
 
+--- Why a connection ended: by the client's close frame, or without one.
+websocket.CLOSED_BY_CLIENT = "the client closed the connection"
+websocket.CUT = "the line was cut"
+
 local MAX_QUEUED_BYTES = 16 * 1024 * 1024 -- for one peer
 local WRITE_SECONDS = 30 -- for a peer to take what is queued
 local CLOSE_SECONDS = 3 -- for a peer to answer a close frame
@@ -31,19 +35,19 @@ local CLOSE_CODE_BYTES = 2
 local DISCARDED_BYTES = 64 * 1024 -- at a time
 
 ---@param socket table a cqueues socket
----@param log function called with one line when a peer is dropped
-function websocket.new(socket, log)
+function websocket.new(socket)
   -- Errors are returned, not thrown, whatever happens to the peer.
   socket:onerror(function(_, _, why) return why end)
   return setmetatable({
     socket = socket,
-    log = log,
     controller = cqueues.running(),
     queue = {}, -- of frames
     queued_bytes = 0, -- including what is being written
     writing = false,
     closing = false, -- a close frame has been queued: nothing may follow it
     dropped = false, -- nothing more may be written
+    why_ended = nil, -- what ended the connection, where that is known
+    is_cut = true, -- unless somebody takes leave
     read_to_end = false, -- nothing more will be read
     changed = condition.new(), -- signalled when `writing` or `read_to_end` changes
   }, Websocket)
@@ -62,7 +66,7 @@ local function write_queue(self)
     local batch = table.concat(self.queue)
     self.queue = {}
     if not self.socket:xwrite(batch, "bn", WRITE_SECONDS) then
-      self:drop("it does not read")
+      self:drop("the client does not read")
     end
     self.queued_bytes = self.queued_bytes - #batch
   end
@@ -81,7 +85,7 @@ local function enqueue(self, frame)
   self.queue[#self.queue + 1] = frame
   self.queued_bytes = self.queued_bytes + #frame
   if self.queued_bytes > MAX_QUEUED_BYTES then
-    self:drop(("more than %d bytes wait for it"):format(MAX_QUEUED_BYTES))
+    self:drop(("the client does not read: more than %d bytes wait for it"):format(MAX_QUEUED_BYTES))
   elseif not self.writing then
     self.writing = true
     self.controller:wrap(write_queue, self)
@@ -111,10 +115,10 @@ function Websocket:shutdown()
 end
 
 --- Cuts the line.
----@param why string for the log
+---@param why string what run() will return
 function Websocket:drop(why)
   if not self.dropped then
-    self.log("a connection was dropped: " .. why)
+    self.why_ended = self.why_ended or why
     self.dropped = true
     self.queue = {}
     self:shutdown()
@@ -183,7 +187,7 @@ local function closing_code(payload)
   return (string.unpack(">I2", payload))
 end
 
--- Returns the next whole message, or nil and the code to close with (nil: closed already or gone).
+-- Returns the next whole message and its kind, or nil and the code to close with (nil: closed already or gone).
 local function read_message(self)
   local parts, bytes, kind = {}, 0, nil
   while true do
@@ -195,6 +199,7 @@ local function read_message(self)
     if opcode == OPCODES.ping then
       self:send(frame.payload, "pong")
     elseif opcode == OPCODES.close then
+      self.why_ended, self.is_cut = self.why_ended or websocket.CLOSED_BY_CLIENT, false
       self:close(closing_code(frame.payload))
       return nil
     elseif opcode ~= OPCODES.pong then
@@ -214,7 +219,7 @@ local function read_message(self)
         if kind == OPCODES.text and not utf8.len(message) then
           return nil, CLOSE_INVALID_DATA
         end
-        return message
+        return message, kind == OPCODES.text and "text" or "binary"
       end
     end
   end
@@ -229,16 +234,20 @@ local function discard_input(self)
 end
 
 --- Reads until the connection ends, then releases the socket. To be called in the connection's own coroutine.
----@param on_message fun(message: string)
+---@param on_message fun(message: string, kind: "text"|"binary")
+---@return string why it ended, of no meaning after close()
+---@return boolean is_cut whether the client neither took leave nor broke the protocol
 function Websocket:run(on_message)
-  local message, code = read_message(self)
+  local message, kind_or_code = read_message(self)
   while message do
     if not self.closing then
-      on_message(message)
+      on_message(message, kind_or_code)
     end
-    message, code = read_message(self)
+    message, kind_or_code = read_message(self)
   end
+  local code = kind_or_code
   if code then
+    self.why_ended, self.is_cut = self.why_ended or ("the client broke the WebSocket protocol (%d)"):format(code), false
     self:close(code)
     discard_input(self)
   end
@@ -248,6 +257,7 @@ function Websocket:run(on_message)
   self.changed:signal()
   cqueues.cancel(self.socket:pollfd())
   self.socket:close()
+  return self.why_ended or websocket.CUT, self.is_cut
 end
 
 return websocket

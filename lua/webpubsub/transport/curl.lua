@@ -1,8 +1,9 @@
---- The transport that is libcurl: in the caller's thread, and for tasks in a thread of its own.
+--- The transport that is libcurl: in the caller's thread where a wait would hold up everything anyway, and else in a
+--- thread of its own.
 
 local core = require "webpubsub.core"
 local curl = require "webpubsub.curl"
-local scheduler = require "webpubsub.scheduler"
+local host = require "webpubsub.host"
 
 local transport = {}
 
@@ -10,8 +11,17 @@ local transport = {}
 -- (Ctrl-C at a prompt) to run.
 local CANCEL_SLICE, HOOK_SLICE = 0.05, 1
 
-local function sleep(seconds, cancelled)
-  local wake = curl.now() + seconds
+local function withdrawn()
+  return nil, "cancelled", "cancelled", "the call was cancelled"
+end
+
+local function deliver(call, status, received, content, message, stale)
+  if not status then return nil, received, content, message, stale end
+  return call:deliver(status, received, content)
+end
+
+local function sleep_in_place(wake, cancelled)
+  local seconds = wake - curl.now()
   while seconds > 0 and not (cancelled and cancelled()) do
     curl.sleep(math.min(seconds, cancelled and CANCEL_SLICE or HOOK_SLICE))
     seconds = wake - curl.now()
@@ -38,33 +48,41 @@ function transport.new(origin, options)
   }
   if not profile then core.raise(kind, code, why, argument, "new") end
 
-  local function submit(call)
-    return curl.background():submit(profile, call:outgoing())
-  end
-
+  local background = curl.background()
+  local here = host.of(background, curl.now)
   local spent -- one exchange object serves one call after the other
 
-  local function exchange(call, cancelled)
+  local function exchange_in_place(call, cancelled)
     local method, target, headers, body, seconds, patience, fresh = call:outgoing()
     local running = curl.start(profile, method, target, headers, body, seconds, patience, fresh, spent)
     spent = nil
     while not running:step(cancelled and CANCEL_SLICE or HOOK_SLICE) do
       if cancelled and cancelled() then
         running:cancel()
-        return nil, "cancelled", "cancelled", "the call was cancelled"
+        return withdrawn()
       end
     end
     local status, received, content, message, stale = running:result()
     spent = running
-    if not status then return nil, received, content, message, stale end
-    return call:deliver(status, received, content)
+    return deliver(call, status, received, content, message, stale)
   end
 
-  return {
-    now = curl.now, wall = curl.time, sleep = sleep, exchange = exchange,
-    submit = submit,
-    scheduler = function() return scheduler.of(curl.background(), curl.now) end,
-  }
+  local function exchange(call, cancelled)
+    local world, place = here:here()
+    if not world then return exchange_in_place(call, cancelled) end
+    local running = background:submit(profile, call:outgoing())
+    if here:await(world, place, running, cancelled) then return withdrawn() end
+    return deliver(call, running:result())
+  end
+
+  local function sleep(seconds, cancelled)
+    local world, place = here:here()
+    local wake = curl.now() + seconds
+    if world then return here:sleep(world, place, wake, cancelled) end
+    return sleep_in_place(wake, cancelled)
+  end
+
+  return { now = curl.now, wall = curl.time, sleep = sleep, exchange = exchange, host = here }
 end
 
 return transport

@@ -1,12 +1,8 @@
---- The transport that an application brings: `transport(request) -> response`, or nil and a message.
+--- The transport that an application brings: `transport(request) -> response`, or nil and a failure.
 
 local core = require "webpubsub.core"
-local loops = require "webpubsub.loops"
 
 local custom = {}
-
--- Longest wait in one piece within a loop of cqueues, seconds: between two of them the driver asks for `cancel`.
-local LOOP_SLICE = 0.05
 
 local function refuse(message)
   core.raise("argument", "type", message, "transport")
@@ -29,7 +25,7 @@ end
 
 local function check(response)
   if type(response) ~= "table" then
-    refuse("transport must return a table { status, headers, body }, or nil and a message; it returned a "
+    refuse("transport must return a table { status, headers, body }, or nil and a failure; it returned a "
       .. type(response))
   end
   local status, headers, body = response.status, response.headers or "", response.body or ""
@@ -43,31 +39,37 @@ local function check(response)
   return status, type(headers) == "table" and block_of(headers) or headers, body
 end
 
+-- A failure is a message, or a table with `code`, `message` and `retryable`.
+local function failure_of(failure)
+  if type(failure) ~= "table" then return "failed", tostring(failure or "the transport gave no reason"), true end
+  return tostring(failure.code or "failed"), tostring(failure.message or "the transport gave no reason"),
+    failure.retryable ~= false
+end
+
 --- A transport that has `send` make the exchanges, and everything else done as `base` does it.
----@param send fun(request: webpubsub.TransportRequest): webpubsub.TransportResponse?, string?
+---@param send webpubsub.Transport
 ---@param origin string  scheme, host and port
 ---@param base table  a transport
 function custom.new(send, origin, base)
-  local function exchange(call)
-    local method, target, headers, body, seconds, _, _, once = call:outgoing()
+  local function exchange(call, cancelled)
+    local method, target, headers, body, seconds, patience, _, once = call:outgoing()
     local names = {}
     for name, value in pairs(core.headers(headers)) do names[name] = value end
-    local response, message = send {
+    local over, response, failure = base.host:call(patience, cancelled, send, {
       method = method, url = origin .. target, headers = names, body = body, timeout = seconds, once = once,
-    }
-    if response == nil then return nil, "transport", "failed", tostring(message or "the transport gave no reason") end
+    })
+    if not over and response == "cancelled" then
+      return nil, "cancelled", "cancelled", "the call was cancelled"
+    elseif not over then
+      return nil, "timeout", "deadline", "the transport did not return within the call's timeout"
+    elseif response == nil then
+      local code, message, is_retryable = failure_of(failure)
+      return nil, is_retryable and "transport" or "protocol", code, message
+    end
     return call:deliver(check(response))
   end
 
-  local function sleep(seconds, cancelled)
-    if not loops.inside() then return base.sleep(seconds, cancelled) end
-    require("cqueues").sleep(math.min(seconds, LOOP_SLICE))
-  end
-
-  return {
-    now = base.now, wall = base.wall, sleep = sleep, exchange = exchange,
-    scheduler = not base.submit and base.scheduler or nil, -- libcurl's tasks submit; those of NGINX run whatever it is
-  }
+  return { now = base.now, wall = base.wall, sleep = base.sleep, exchange = exchange, host = base.host }
 end
 
 return custom

@@ -6,8 +6,7 @@
 local core = require "webpubsub.core"
 local cosocket = require "webpubsub.transport.cosocket"
 local gate = require "webpubsub.transport.gate"
-local phases = require "webpubsub.phases"
-local timers = require "webpubsub.timers"
+local world = require "webpubsub.host.nginx"
 
 local nginx = {}
 
@@ -182,7 +181,7 @@ function nginx.new(origin, options)
   self.spare[1] = new_exchange(self) -- raises what is wrong with the limits
 
   local function exchange(call, cancelled)
-    phases.check_io()
+    world.check_io()
     local kind, code, message, stale = exchange_once(self, call, cancelled)
     if kind == "argument" then core.raise(kind, code, message) end -- the configuration's fault
     if kind then return nil, kind, code, message, stale end
@@ -191,7 +190,7 @@ function nginx.new(origin, options)
 
   return {
     now = core.now, wall = ngx.now, sleep = nginx.sleep, exchange = exchange,
-    scheduler = function() return timers end,
+    host = world.new(),
   }
 end
 

@@ -9,16 +9,17 @@ local MAX_CLASSES = 10 -- that a value's fields are looked for in
 -- ---------------------------------------------------------------- what methods take
 
 local CONTEXT = {
-  "timeout", "attempt_timeout", "retries", "retry", "headers", "request_id", "cancel", "no_throw", "classify",
+  "timeout", "attempt_timeout", "retries", "retry", "errors", "headers", "request_id", "cancel", "no_throw", "classify",
   "policies",
 }
 
 -- Of webpubsub.new.
 local OPTIONS = {
   "connection_string", "endpoint", "key", "credential", "hub", "timeout", "attempt_timeout", "connect_timeout",
-  "retries", "retry", "headers", "user_agent", "policies", "logger", "log_ids", "reverse_proxy", "proxy", "ca_file",
-  "client_cert", "client_key", "client_key_password", "max_url_bytes", "max_response_bytes", "max_header_bytes",
-  "max_connections", "idle_timeout", "max_connection_age", "allow_http", "transport", "pool_size", "backlog", "max_deferred",
+  "retries", "retry", "errors", "headers", "user_agent", "policies", "logger", "log_ids", "reverse_proxy", "proxy",
+  "ca_file", "client_cert", "client_key", "client_key_password", "max_url_bytes", "max_response_bytes",
+  "max_header_bytes", "max_connections", "idle_timeout", "max_connection_age", "allow_http", "transport", "pool_size",
+  "backlog", "max_deferred",
 }
 
 -- Arguments by method; the operations' come from their table.
