@@ -32,7 +32,7 @@ const struct wps_option wps_options[] = {
       .doc = "`https://name.webpubsub.azure.com`, in the place of connection_string, with key or credential" },
     { .name = "key", .where = CLIENT, .types = WPS_OPTION_STRING, .doc = "an access key, with endpoint" },
     { .name = "credential", .where = CLIENT, .types = WPS_OPTION_FUNCTION | WPS_OPTION_TABLE,
-      .type = "webpubsub.Credential|fun(request: webpubsub.CredentialRequest): string, number",
+      .type = "webpubsub.Credential|webpubsub.CredentialFunction",
       .doc = "one of `webpubsub.credential`, or a function that returns an Entra ID token and when it expires, in "
              "seconds since the epoch; with endpoint" },
     { .name = "hub", .where = CLIENT | EVENTS, .types = WPS_OPTION_STRING, .doc = "the hub's name" },
