@@ -100,6 +100,13 @@ describe("a request of a managed identity", function()
     assert.are.equal("http://100.64.1.2/MSI/token/?api-version=2019-08-01&" .. RESOURCE, sent.url)
   end)
 
+  it("has a path, even where its endpoint has none", function()
+    local sent = sent_by(identities.managed("app_service", { place = "http://localhost:1", secret = "h" }))
+    assert.are.equal("/?api-version=2019-08-01&" .. RESOURCE, sent.target)
+    assert.are.equal("http://localhost:1/?api-version=2019-08-01&" .. RESOURCE, sent.url)
+    assert.are.equal("/", sent_by(identities.managed("cloud_shell", { place = "http://localhost:1" })).target)
+  end)
+
   it("of a virtual machine says Metadata", function()
     local sent = sent_by(identities.managed("imds"))
     assert.are.equal("http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01&" .. RESOURCE, sent.url)

@@ -107,6 +107,19 @@ describe("a managed identity", function()
     assert.are.equal(0, #service:requests())
   end)
 
+  it("in the default chain is the one of AZURE_CLIENT_ID, where its source takes an id", function()
+    local function asked_for(variables, defaults)
+      source:reset()
+      source:script({ default = azure.token("t") })
+      variables.AZURE_CLIENT_ID = "the-id"
+      call(azure.default(variables, { exclude = { "azure_cli", "azure_developer_cli" } }, defaults))
+      return source:requests()[#source:requests()].target:match("client_id=([^&]*)")
+    end
+    assert.are.equal("the-id", asked_for({ IDENTITY_ENDPOINT = source.origin, IDENTITY_HEADER = "h" }))
+    assert.are.equal("the-id", asked_for({}, { imds = source.origin }))
+    assert.is_nil(asked_for({ IDENTITY_ENDPOINT = source.origin, IMDS_ENDPOINT = "h" }))
+  end)
+
   it("is asked without a proxy", function()
     source:script({ azure.token("direct") })
     local client = azure.client(service, azure.managed_identity({}, nil, { imds = source.origin }),

@@ -358,7 +358,7 @@ void wps_identity_url(const struct wps_identity *identity, struct wps_buffer *ur
         wps_buffer_text(url, "/");
         wps_buffer_append(url, identity->tenant.data, identity->tenant.length);
         wps_buffer_text(url, "/oauth2/v2.0/token");
-    } else if (identity->trailing_slash) {
+    } else if (identity->trailing_slash || identity->place.url.length == identity->place.origin) {
         wps_buffer_text(url, "/");
     }
 }

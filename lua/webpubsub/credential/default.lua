@@ -41,9 +41,10 @@ local members = {
     return workload_identity.source({ tenant = given.tenant, client_id = given.client_id, authority = given.authority,
       scope = given.scope, timeout = given.timeout }, getenv)
   end },
-  { "managed_identity", "managedidentitycredential", "prod", function(given, getenv, addresses)
-    return managed_identity.source({ client_id = given.client_id, scope = given.scope, timeout = given.timeout }, getenv,
-      addresses)
+  { "managed_identity", "managedidentitycredential", "prod", function(given, getenv, defaults)
+    local all = { client_id = given.client_id or options.variable(getenv, "AZURE_CLIENT_ID") }
+    for name, value in pairs(defaults or {}) do all[name] = value end
+    return managed_identity.source({ scope = given.scope, timeout = given.timeout }, getenv, all)
   end },
   { "azure_cli", "azureclicredential", "dev", function(given)
     return azure_cli.source { tenant = given.tenant, scope = given.scope, timeout = given.timeout }
@@ -98,13 +99,13 @@ end
 
 ---@param given webpubsub.DefaultCredentialOptions|nil
 ---@param getenv fun(name: string): string|nil
----@param addresses table|nil  see managed_identity.lua
-function default.source(given, getenv, addresses)
+---@param defaults table|nil  see managed_identity.lua
+function default.source(given, getenv, defaults)
   given = options.checked(given, "default")
   local excluded, wanted, entries = excluded_of(given), is_wanted(getenv), {}
   for _, member in ipairs(members) do
     if wanted(member) and not excluded[member[1]] then
-      entries[#entries + 1] = { name = member[1], source = built(member[4], given, getenv, addresses) }
+      entries[#entries + 1] = { name = member[1], source = built(member[4], given, getenv, defaults) }
     end
   end
   if #entries == 0 then refuse("exclude", "exclude leaves no source of tokens") end

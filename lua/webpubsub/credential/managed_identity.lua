@@ -16,11 +16,11 @@ local NO_THUMBPRINTS = "Service Fabric's endpoint is known by the thumbprint of 
 -- The first whose variables are all there.
 local sources = {
   { "service_fabric", "IDENTITY_ENDPOINT", "IDENTITY_HEADER", "IDENTITY_SERVER_THUMBPRINT", secret = "IDENTITY_HEADER" },
-  { "app_service", "IDENTITY_ENDPOINT", "IDENTITY_HEADER", secret = "IDENTITY_HEADER" },
+  { "app_service", "IDENTITY_ENDPOINT", "IDENTITY_HEADER", secret = "IDENTITY_HEADER", takes_id = true },
   { "arc", "IDENTITY_ENDPOINT", "IMDS_ENDPOINT" },
-  { "azure_ml", "MSI_ENDPOINT", "MSI_SECRET", secret = "MSI_SECRET" },
+  { "azure_ml", "MSI_ENDPOINT", "MSI_SECRET", secret = "MSI_SECRET", takes_id = true },
   { "cloud_shell", "MSI_ENDPOINT" },
-  { "imds" },
+  { "imds", takes_id = true },
 }
 
 local function has_all(entry, getenv)
@@ -43,9 +43,10 @@ local names = {
 
 ---@param given webpubsub.ManagedIdentityOptions|nil
 ---@param getenv fun(name: string): string|nil
----@param addresses table|nil  `imds`, an origin, and `arc_keys`, a folder: others than Azure's
-function managed_identity.source(given, getenv, addresses)
-  given, addresses = options.checked(given, KIND), addresses or {}
+---@param defaults table|nil  `client_id`, where a source takes one; `imds`, an origin, and `arc_keys`, a folder: others
+---  than Azure's
+function managed_identity.source(given, getenv, defaults)
+  given, defaults = options.checked(given, KIND), defaults or {}
   local entry = choose(getenv)
   local kind = entry[1]
   if kind == "service_fabric" then
@@ -54,13 +55,13 @@ function managed_identity.source(given, getenv, addresses)
   given.source, given.place_name = kind, entry[2]
   given.place = entry[2] and options.variable(getenv, entry[2])
   given.secret = entry.secret and options.variable(getenv, entry.secret)
-  if kind == "azure_ml" and not (given.client_id or given.object_id or given.resource_id) then
-    given.client_id = options.variable(getenv, "DEFAULT_IDENTITY_CLIENT_ID")
-  elseif kind == "imds" then
-    given.place, given.place_name = addresses.imds, "imds"
+  if not (given.client_id or given.object_id or given.resource_id) then
+    given.client_id = entry.takes_id and defaults.client_id
+      or kind == "azure_ml" and options.variable(getenv, "DEFAULT_IDENTITY_CLIENT_ID") or nil
   end
+  if kind == "imds" then given.place, given.place_name = defaults.imds, "imds" end
   local fields = { seconds = given.timeout or kind == "imds" and IMDS_SECONDS, is_imds = kind == "imds" }
-  if kind == "arc" then fields.folder = addresses.arc_keys or ARC_KEYS end
+  if kind == "arc" then fields.folder = defaults.arc_keys or ARC_KEYS end
   return source.of_identity(core.identity(given, "credential." .. KIND), names[kind], fields)
 end
 
