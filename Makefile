@@ -103,7 +103,7 @@ RUN_PACKAGES := $(if $(filter jit,$(LUA)),luajit2|luajit,lua$(LUA)) lua-cjson ca
 EMULATOR_PACKAGES := lua5.4 lua-http lua-cqueues lua-luaossl lua-cjson lua-argparse
 TEST_PACKAGES := lua-busted lua-socket openssl tmux lua-readline lua-luv locales parallel \
                  $(if $(filter 5.1,$(ABI)),nginx-light libnginx-mod-http-lua procps)
-LINT_PACKAGES := lua-check clang-tidy lua5.4
+LINT_PACKAGES := lua5.4 lua-check clang-tidy lua5.4
 
 INSTALL_PACKAGES = sh .ci/deps $(foreach package,$(1),'$(package)')
 
@@ -142,7 +142,8 @@ lint: deps-lint
 	@sh .ci/lint $(LUA_PC)
 .PHONY: compile-strictly
 compile-strictly:
-	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) -Werror -fsyntax-only $(FILE)
+	@mkdir -p build/lint/$(notdir $(patsubst %/,%,$(dir $(FILE))))
+	$(CC) $(ALL_CFLAGS) -fno-lto $(LUA_CFLAGS) -Werror -c -o $(FILE:csrc/%.c=build/lint/%.o) $(FILE)
 
 # ---------------------------------------------------------------- installing
 

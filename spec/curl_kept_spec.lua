@@ -45,7 +45,7 @@ end
 local function wait_until_sent(server)
   wait.until_true(function() return server:remaining() == 0 end, ARRIVAL, "the script to be played")
   local started = curl.now()
-  wait.until_true(function() return curl.now() - started > 0.05 end, ARRIVAL, "the bytes to arrive")
+  wait.until_true(function() return curl.now() - started > 0.25 end, ARRIVAL, "the bytes to arrive")
 end
 
 for engine, send in pairs(engines) do

@@ -5,6 +5,7 @@ local process = require("spec.support.process")
 local scripted_server = require("spec.support.scripted_server")
 local shell = require("spec.support.shell")
 local steps = require("spec.support.steps")
+local wait = require("spec.support.wait")
 
 local NO_CONTENT = steps.reply({ status = 204 })
 
@@ -144,23 +145,33 @@ describe("without descriptors", function()
     assert.are.equal(4, count)
   end)
 
-  it("a call is given those of connections that nobody uses, whichever engine has them", function()
-    prints("10\n204\n204\n204\n", [[
-      local of_plain, of_secure, of_other = profile(plain), profile(secure), profile(plain, { idle_timeout = 1 })
-      for _ = 1, 10 do submit(of_plain) end
-      local good = 0
-      for _, result in ipairs(take(10)) do good = good + (result[1] == 204 and 1 or 0) end
-      print(good)
+  -- Ten connections that the thread keeps.
+  local TEN = [[
+    local of_plain, of_secure, of_other = profile(plain), profile(secure), profile(plain, { idle_timeout = 1 })
+    for _ = 1, 10 do submit(of_plain) end
+    local good = 0
+    for _, result in ipairs(take(10)) do good = good + (result[1] == 204 and 1 or 0) end
+    print(good)
+  ]]
+
+  it("a call in place is given those of connections that nobody uses, whichever engine has them", function()
+    server:script({ default = { steps.delay(0.1), NO_CONTENT } })
+    prints("10\n204\n204\n", TEN .. [[
       exhaust(0)
-      print((send(of_secure))) -- in place: the thread's give way
+      print((send(of_secure))) -- the thread's give way
+      for _ = 1, 3 do send(profile(plain, { idle_timeout = 2 })) end
       exhaust(0)
-      print((send(of_other))) -- its own give way
-      for _ = 1, 3 do table.remove(held):close() end
-      submit(of_plain)
-      take(1)
+      print((send(of_other))) -- its own do
+    ]], 200)
+  end)
+
+  it("a call in the background is given those of connections that nobody uses", function()
+    server:script({ default = { steps.delay(0.1), NO_CONTENT } })
+    prints("10\n204\n204\n", TEN .. [[
       exhaust(0)
-      submit(of_other) -- in the thread
-      print(take(1)[1][1])
+      submit(of_other)
+      submit(of_secure)
+      for _, result in ipairs(take(2)) do print(result[1]) end
     ]], 200)
   end)
 
@@ -219,3 +230,60 @@ describe("SSLKEYLOGFILE", function()
     os.remove(path)
   end)
 end)
+
+if rawget(_G, "jit") then -- the one Lua here that can fork
+  describe("a child process", function()
+    it("says goodbye to nobody in its parent's name, and keeps none of its connections open", function()
+      prints("204\t204\t204\t204\nchild\t204\t204\nparent\t204\t204\t204\t204\nold\n", [[
+        local ffi = require("ffi")
+        ffi.cdef("int fork(void); int waitpid(int, int *, int); int pause(void); int kill(int, int);")
+        local of_plain, of_secure = profile(plain, { idle_timeout = 50 }), profile(secure, { idle_timeout = 50 })
+        local function through_both()
+          local results = { (send(of_plain)), (send(of_secure)) }
+          submit(of_plain)
+          submit(of_secure)
+          for _, result in ipairs(take(2)) do results[#results + 1] = result[1] end
+          return table.concat(results, "\t")
+        end
+        local function new_connection(of_profile)
+          local exchange = curl.start(of_profile, "POST", "/", "", nil, 5, 5)
+          while not exchange:step(1) do end
+          return exchange:info().new_connection
+        end
+        print(through_both())
+        io.stdout:flush()
+        local pid = ffi.C.fork()
+        if pid == 0 then
+          print("child", (send(of_plain)), (send(of_secure)))
+          os.exit(0, true)
+        end
+        ffi.C.waitpid(pid, nil, 0)
+        print("parent", through_both())
+        print(new_connection(of_plain) or new_connection(of_secure) or "old")
+        io.stdout:flush()
+      ]])
+      assert.are.same({ 3, 3 }, { server:connections(), secure:connections() })
+    end)
+
+    it("does not keep its parent's connections open", function()
+      local child = run([[
+        local ffi = require("ffi")
+        ffi.cdef("int fork(void); int pause(void); int kill(int, int); int waitpid(int, int *, int); int usleep(int);")
+        send(profile(plain))
+        submit(profile(plain))
+        take(1)
+        local pid = ffi.C.fork()
+        if pid == 0 then
+          ffi.C.pause()
+          os.exit(0)
+        end
+        background, submitted, curl = nil, nil, nil
+        io.stdout:write(pid, "\n")
+      ]])
+      local pid = tonumber(child.stdout:match("%d+"))
+      assert.is_truthy(pid, child.stderr)
+      wait.until_true(function() return server:open_connections() == 0 end, 5, "the connections to be closed")
+      os.execute("kill " .. pid)
+    end)
+  end)
+end

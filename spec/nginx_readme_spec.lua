@@ -88,3 +88,27 @@ describe("the nginx.conf of the page about NGINX", function()
     expect_told("env")
   end)
 end)
+
+describe("the transport of the page about NGINX", function()
+  it("sends what it is given, over TLS that is verified", function()
+    local sent = {}
+    package.loaded["resty.http"] = { new = function()
+      return {
+        set_timeout = function(_, milliseconds) sent.milliseconds = milliseconds end,
+        request_uri = function(_, url, options)
+          sent.url, sent.options = url, options
+          return { status = 204, headers = { Date = "today" }, body = "" }
+        end,
+      }
+    end }
+    local environment = setmetatable({
+      webpubsub = require("webpubsub"),
+      os = { getenv = function() return "Endpoint=https://contoso.example;AccessKey=k;Version=1.0;" end },
+    }, { __index = _G })
+    readme.run(readme.blocks("lua", page)[1], environment)
+    assert.are.equal(204, environment.own:close_user_connections({ user = "alice" }).status)
+    package.loaded["resty.http"] = nil
+    assert.is_truthy(sent.url:find("^https://contoso.example/api/hubs/chat/users/alice/:closeConnections%?"))
+    assert.are.same({ "POST", true, 15000 }, { sent.options.method, sent.options.ssl_verify, sent.milliseconds })
+  end)
+end)

@@ -269,7 +269,7 @@ struct wps_slice wps_slice_trim(struct wps_slice slice)
 
 bool wps_slice_has_control(struct wps_slice slice)
 {
-    return wps_slice_any(slice, wps_control);
+    return wps_slice_any(slice, wps_any_control);
 }
 
 /* RFC 3629: shortest forms only, no surrogates, nothing past U+10FFFF. */

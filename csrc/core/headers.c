@@ -63,7 +63,7 @@ static bool is_token_byte(unsigned char byte)
 
 bool wps_slice_is_token(struct wps_slice slice)
 {
-    if (!wps_slice_any(slice, wps_unusual_in_name))
+    if (!wps_slice_any(slice, wps_any_unusual))
         return slice.length > 0;
     for (size_t i = 0; i < slice.length; i++)
         if (!is_token_byte((unsigned char)slice.data[i]))
@@ -73,7 +73,7 @@ bool wps_slice_is_token(struct wps_slice slice)
 
 bool wps_slice_is_header_value(struct wps_slice slice)
 {
-    return !wps_slice_any(slice, wps_no_value);
+    return !wps_slice_any(slice, wps_any_no_value);
 }
 
 /* The first byte that no value may have, of a value that has one. */

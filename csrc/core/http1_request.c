@@ -7,7 +7,7 @@
 
 static bool is_visible(struct wps_slice text)
 {
-    return text.length > 0 && !wps_slice_any(text, wps_invisible);
+    return text.length > 0 && !wps_slice_any(text, wps_any_invisible);
 }
 
 /* A header that would change where the request ends or whom it is for. */

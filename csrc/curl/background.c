@@ -332,12 +332,6 @@ struct wps_job *wps_job_create(struct wps_background *background, struct wps_pro
     return job;
 }
 
-void wps_job_free(struct wps_job *job)
-{
-    wps_transfer_free(&job->transfer);
-    free(job);
-}
-
 struct wps_exchange *wps_job_exchange(struct wps_job *job)
 {
     struct wps_error cancelled = { .kind = WPS_OK };

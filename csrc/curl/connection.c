@@ -79,7 +79,7 @@ static void describe(struct wps_hub *hub, int number)
 /* Servers have a hand in libcurl's words, and messages go to terminals. */
 static void quote(struct wps_hub *hub, const char *words)
 {
-    snprintf(hub->words, sizeof hub->words, "%s", words);
+    snprintf(hub->words, sizeof hub->words, "%.*s", (int)sizeof hub->words - 1, words);
     for (char *at = hub->words; *at; at++)
         if (*at < 0x20 || *at == 0x7f || (unsigned char)*at > 0x7f)
             *at = ' ';

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -86,4 +87,11 @@ void wps_background_wake(struct wps_background *background)
 {
     if (__atomic_exchange_n(&background->asleep, false, __ATOMIC_SEQ_CST))
         wps_event_set(background->wake);
+}
+
+/* By whichever side has it last. */
+void wps_job_free(struct wps_job *job)
+{
+    wps_transfer_free(&job->transfer);
+    free(job);
 }

@@ -38,12 +38,13 @@ static CURLcode check_silence(struct wps_connection *connection, curl_socket_t d
 {
     const struct wps_profile *profile = connection->opening->profile;
     char byte;
+    size_t length;
     bool silent = true;
 
     if (!profile->proxy.length || profile->secure)
         return CURLE_OK;
     if (profile->layered)
-        silent = wps_connection_is_alive(connection);
+        silent = curl_easy_recv(connection->opening->easy, &byte, sizeof byte, &length) == CURLE_AGAIN;
     else
         silent = recv(descriptor, &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT) < 0;
     return silent ? CURLE_OK : CURLE_PROXY;

@@ -6,6 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
+void wpsL_push_classes(lua_State *L)
+{
+    luaL_newmetatable(L, WPS_CLIENT); /* or the one that is there */
+    luaL_newmetatable(L, WPS_CALL);
+}
+
 /* The call on top of the stack keeps its client alive: directly, or in a table where Lua takes no other uservalue. */
 static void anchor_client(lua_State *L, int client)
 {

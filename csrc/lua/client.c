@@ -5,12 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-void wpsL_push_classes(lua_State *L)
-{
-    luaL_newmetatable(L, WPS_CLIENT); /* or the one that is there */
-    luaL_newmetatable(L, WPS_CALL);
-}
-
 struct wps_client *wpsL_to_client(lua_State *L, int index, const char *operation)
 {
     struct wps_client *client = wpsL_class_test(L, index, WPS_CLIENT_UPVALUE);

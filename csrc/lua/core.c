@@ -256,7 +256,7 @@ __attribute__((visibility("default"))) int luaopen_webpubsub_core(lua_State *L)
     lua_setfield(L, -2, "version");
     lua_pushliteral(L, WPS_API_VERSION);
     lua_setfield(L, -2, "api_version");
-    wpsL_register_json(L);
+    wpsL_register_markers(L);
     wpsL_register_access(L);
     wpsL_register_text(L);
     wpsL_register_events(L);

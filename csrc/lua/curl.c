@@ -429,9 +429,7 @@ void wpsL_curl_class(lua_State *L, const char *name, const luaL_Reg *methods, lu
     lua_pop(L, 1);
 }
 
-int luaopen_webpubsub_curl(lua_State *L);
-
-__attribute__((visibility("default"))) int luaopen_webpubsub_curl(lua_State *L)
+void wpsL_curl_open_inline(lua_State *L)
 {
     static const luaL_Reg functions[] = {
         { "now", curl_now },
@@ -457,6 +455,4 @@ __attribute__((visibility("default"))) int luaopen_webpubsub_curl(lua_State *L)
     luaL_getmetatable(L, EXCHANGE);
     luaL_getmetatable(L, PROFILE);
     luaL_setfuncs(L, functions, CLASS_UPVALUES);
-    wpsL_curl_open_background(L);
-    return 1;
 }

@@ -18,6 +18,8 @@ struct wps_profile *wpsL_curl_order(lua_State *L, int first, struct wps_exchange
 int wpsL_curl_push_info(lua_State *L, const struct wps_exchange *exchange);
 int wpsL_curl_push_result(lua_State *L, const struct wps_exchange *exchange);
 
+/* Pushes the module's table, with all but `background`. */
+void wpsL_curl_open_inline(lua_State *L);
 /* Adds `background` to the module's table on top. */
 void wpsL_curl_open_background(lua_State *L);
 

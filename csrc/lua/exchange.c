@@ -5,7 +5,7 @@
  *   core.exchange(authority, connect_timeout, max_header_bytes|nil, max_response_bytes|nil)
  *                           -> exchange; raises what is wrong with the numbers
  *   exchange:begin(call, now)                        what the call is about to send
- *   exchange:begin_request(method, target, host, headers, body|nil, seconds, patience, fresh, now)     any other request
+ *   exchange:begin_request(method, target, host, headers, body|nil, seconds, patience, fresh, now)    any other
  *   exchange:opening(now)  :connected(kept, now)  :unconnected(code, words)
  *   exchange:outgoing()     -> what is left to be sent, as one string
  *   exchange:wrote(length) :received(bytes)  :ended()  :broke(words)

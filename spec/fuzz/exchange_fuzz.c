@@ -2,8 +2,8 @@
  *
  *     exchange_fuzz [SECONDS [SEED]]
  *
- * Random events in random order: connections that are kept, new or not to be had, pieces of mutated responses, writes of
- * any length, ends, failures, time, cancellations. Whatever happens, the promises of core/exchange.h hold: nothing is
+ * Random events in random order: connections that are kept, new or not to be had, pieces of mutated responses, writes
+ * of any length, ends, failures, time, cancellations. Whatever happens, the promises of core/exchange.h hold: nothing is
  * sent twice, what is over stays over, it is over when its time is, and there is either a response or an error. A
  * failure prints the seed of the round and what was broken. */
 #include <time.h>
@@ -166,9 +166,10 @@ int main(int argc, char **argv)
         rounds++;
     }
     wps_exchange_free(&x);
-    printf("exchange: %zu exchanges: %zu answered, %zu closed, %zu malformed, %zu out of time, %zu replaced%s\n", rounds,
-           kinds[WPS_OK], kinds[WPS_TRANSPORT], kinds[WPS_PROTOCOL], kinds[WPS_TIMEOUT], replaced,
+    printf("exchange: %zu exchanges: %zu answered, %zu closed, %zu malformed, %zu out of time, %zu replaced%s\n",
+           rounds, kinds[WPS_OK], kinds[WPS_TRANSPORT], kinds[WPS_PROTOCOL], kinds[WPS_TIMEOUT], replaced,
            broken ? "; FAILED" : "");
-    return !broken && kinds[WPS_OK] && kinds[WPS_TRANSPORT] && kinds[WPS_PROTOCOL] && kinds[WPS_TIMEOUT] && replaced ? 0
-                                                                                                                    : 1;
+    return !broken && kinds[WPS_OK] && kinds[WPS_TRANSPORT] && kinds[WPS_PROTOCOL] && kinds[WPS_TIMEOUT] && replaced
+               ? 0
+               : 1;
 }

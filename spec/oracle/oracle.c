@@ -2,9 +2,9 @@
  *
  *     oracle RESPONSES SEED
  *
- * Each response comes over a connection of its own, which ends after it. Prints what libcurl this is, how many responses both took
- * alike and both refused, and then a line for each way to differ: what differs, how often, the seed of the first of
- * them, and its bytes, with tabs between. `oracle 1 SEED` makes that one again. */
+ * Each response comes over a connection of its own, which ends after it. Prints the version of libcurl, how many
+ * responses both took alike and both refused, and then a line for each way to differ: what differs, how often, the seed
+ * of the first of them, and its bytes, with tabs between. `oracle 1 SEED` makes that one again. */
 #include <curl/curl.h>
 #include <stddef.h>
 #include <sys/socket.h>

@@ -19,7 +19,7 @@ end
 -- The client's options that hold for other servers, too.
 local SHARED = { "ca_file", "connect_timeout", "transport" }
 
-local LIMITS = { max_response_bytes = 262144, max_connections = 4, pool_size = 4, http2 = false }
+local LIMITS = { max_response_bytes = 262144, max_connections = 4, pool_size = 4 }
 
 --- How a client reaches other servers than the service: `reach(origin, near)` returns a transport, always the same one.
 --- What is near is reached without a proxy.
