@@ -79,25 +79,22 @@ void wpsL_read_limits(lua_State *L, int index, struct wps_limits *limits, const 
 void wpsL_read_headers(lua_State *L, int index, struct wps_buffer *block, const char *operation);
 void wpsL_check_user_header(lua_State *L, struct wps_slice name, struct wps_slice value, const char *operation);
 
-<<<<<<< HEAD
 /* ------------------------------------------------------------------ lua/text.c, lua/file.c */
 
 /* Pushes a buffer that its userdata frees, for whoever may raise before that. */
 struct wps_buffer *wpsL_push_scratch(lua_State *L, size_t maximum);
 
-
 /* Reads a regular file of at most `maximum` bytes; `what` names it in the error, which is a `credential` one. With
  * `itself` a symbolic link is refused. */
 enum wps_kind wps_read_file(const char *path, const char *what, size_t maximum, bool itself, struct wps_buffer *text,
                             struct wps_error *error);
-=======
+
 /* ------------------------------------------------------------------ lua/markers.c */
 
 /* Is the userdata at `index` WPS_NULL or WPS_EMPTY_ARRAY, whichever is named? */
 bool wpsL_is_marker(lua_State *L, int index, const char *name);
 void wpsL_push_marker(lua_State *L, const char *name);
 void wpsL_register_markers(lua_State *L); /* sets null and empty_array in the table on top */
->>>>>>> main
 
 /* ------------------------------------------------------------------ lua/json.c */
 
