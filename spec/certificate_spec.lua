@@ -93,7 +93,8 @@ local function verifies(assertion)
   write("input", parts.input)
   write("signature", parts.signature)
   local result = process.run({ "openssl", "dgst", "-sha256", "-sigopt", "rsa_padding_mode:pss", "-sigopt",
-    "rsa_pss_saltlen:digest", "-verify", folder .. "/app.pub", "-signature", folder .. "/signature", folder .. "/input" })
+    "rsa_pss_saltlen:digest", "-verify", folder .. "/app.pub", "-signature", folder .. "/signature",
+    folder .. "/input" })
   return result.stdout == "Verified OK\n", result.stdout .. result.stderr
 end
 
@@ -151,8 +152,8 @@ end)
 
 describe("a certificate", function()
   it("tells what its file lacks", function()
-    assert.are.same({ "argument", "certificate", "no_key", "the file of certificate has no private key; append it there, "
-      .. "or name its file as key" }, refusal({ certificate = "app.crt" }))
+    assert.are.same({ "argument", "certificate", "no_key", "the file of certificate has no private key; append it "
+      .. "there, or name its file as key" }, refusal({ certificate = "app.crt" }))
     assert.are.same({ "argument", "certificate", "no_certificate", "the file of certificate has no certificate "
       .. "(-----BEGIN CERTIFICATE-----)" }, refusal({ certificate = "app.key" }))
     assert.are.same({ "argument", "certificate", "mismatch", "the private key does not belong to the certificate; both "
@@ -173,7 +174,8 @@ describe("a certificate", function()
   it("must be RSA, and long enough", function()
     assert.are.equal("the private key is not RSA, the only kind with which Entra ID takes assertions",
       refusal({ certificate = "ec.pem" })[4])
-    assert.are.equal("the private key has 1024 bits; at least 2048 are needed", refusal({ certificate = "weak.pem" })[4])
+    assert.are.equal("the private key has 1024 bits; at least 2048 are needed",
+      refusal({ certificate = "weak.pem" })[4])
   end)
 
   it("with a password needs the right one, and asks nobody", function()

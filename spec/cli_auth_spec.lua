@@ -60,9 +60,9 @@ describe("the program with --auth", function()
 
   it("knows connection strings without a key", function()
     source:script({ azure.token("t") })
-    local result = program.run({ "--connection-string", "Endpoint=" .. service.origin .. ";AuthType=azure.msi", "--ca-file",
-      certs.ca.cert, "--hub", "chat", "close-all-connections" }, { settings = { IDENTITY_ENDPOINT = source.origin,
-      IDENTITY_HEADER = "h" } })
+    local result = program.run({ "--connection-string", "Endpoint=" .. service.origin .. ";AuthType=azure.msi",
+      "--ca-file", certs.ca.cert, "--hub", "chat", "close-all-connections" },
+      { settings = { IDENTITY_ENDPOINT = source.origin, IDENTITY_HEADER = "h" } })
     assert.are.equal("closed: 204 No Content\n", result.stdout)
   end)
 end)

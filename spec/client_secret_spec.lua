@@ -7,7 +7,8 @@ local identities = require("spec.support.identities")
 local scripted_server = require("spec.support.scripted_server")
 local steps = require("spec.support.steps")
 
-local CHALLENGE = 'Bearer error="insufficient_claims", claims="eyJhY2Nlc3NfdG9rZW4iOnsiYSI6MX19"' -- {"access_token":{"a":1}}
+-- {"access_token":{"a":1}}
+local CHALLENGE = 'Bearer error="insufficient_claims", claims="eyJhY2Nlc3NfdG9rZW4iOnsiYSI6MX19"'
 
 describe("a client secret", function()
   local service, authority
@@ -69,7 +70,8 @@ describe("a client secret", function()
 
   it("that is wrong is told with code, description and ids, and not asked again at once", function()
     authority:script({ default = steps.reply({ status = 401, body = '{"error":"invalid_client","error_description":'
-      .. '"AADSTS7000215: Invalid client secret provided.\\r\\nTrace ID: t","trace_id":"t-1","correlation_id":"c-1"}' }) })
+      .. '"AADSTS7000215: Invalid client secret provided.\\r\\nTrace ID: t","trace_id":"t-1",'
+      .. '"correlation_id":"c-1"}' }) })
     local own = azure.client_secret(authority)
     for _ = 1, 3 do
       local err = refusal(own)

@@ -66,8 +66,8 @@ describe("a 401 with another time than the token's", function()
   end)
 
   it("spends no retry", function()
-    local response, _, transport = driven.once({ { status = 503 }, refused_at(calls.WALL + HOUR), { status = 503 }, {} },
-      nil, { retries = 2 })
+    local response, _, transport = driven.once({ { status = 503 }, refused_at(calls.WALL + HOUR),
+      { status = 503 }, {} }, nil, { retries = 2 })
     assert.are.same({ 204, 4 }, { response.status, response.attempts })
     assert.are.equal(2, #transport.sleeps)
   end)
@@ -92,8 +92,8 @@ end)
 
 describe("the difference of the clocks", function()
   it("is kept for the client's next calls, replaced by the next one, and forgotten when the clock is right", function()
-    local client, transport = driven.client({ refused_at(calls.WALL + HOUR), {}, {}, refused_at(calls.WALL - HOUR), {}, {},
-      refused_at(calls.WALL + 30), {}, {} })
+    local client, transport = driven.client({ refused_at(calls.WALL + HOUR), {}, {},
+      refused_at(calls.WALL - HOUR), {}, {}, refused_at(calls.WALL + 30), {}, {} })
     for _ = 1, 6 do assert.is_truthy(driven.run(client)) end
     assert.are.same({ 0, HOUR, HOUR, HOUR, -HOUR, -HOUR, -HOUR, 0, 0 }, times(transport))
   end)

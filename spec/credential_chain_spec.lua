@@ -17,8 +17,8 @@ describe("the default chain", function()
   end
 
   it("lists every source with its reason", function()
-    local _, code, message = fetch(azure.default({ AZURE_TENANT_ID = "..", AZURE_CLIENT_ID = "c", AZURE_CLIENT_SECRET = "s",
-      PATH = "" }, { exclude = { "managed_identity", "azure_cli", "azure_developer_cli" } }))
+    local _, code, message = fetch(azure.default({ AZURE_TENANT_ID = "..", AZURE_CLIENT_ID = "c",
+      AZURE_CLIENT_SECRET = "s" }, { exclude = { "managed_identity", "azure_cli", "azure_developer_cli" } }))
     assert.are.equal("no_token", code)
     assert.are.equal("no source of tokens works here; environment: tenant must be the directory's id or one of its "
       .. "domains: letters, digits, '.' and '-'; workload_identity: token_file is missing; give it, or set "
@@ -85,8 +85,8 @@ describe("a chain", function()
   it("has each of its reasons in its error", function()
     source:script({ default = azure.refusal(400, "invalid_client", "wrong") })
     local err = calls.refusal(call, chain({ azure.client_secret(source), function() return nil, "no session" end }))
-    assert.are.same({ "credential", "no_token", "no source of tokens works here; client_secret: Entra ID answered 400 Bad "
-      .. "Request, invalid_client: wrong; function 2: the credential function gave no token: no session" },
+    assert.are.same({ "credential", "no_token", "no source of tokens works here; client_secret: Entra ID answered 400 "
+      .. "Bad Request, invalid_client: wrong; function 2: the credential function gave no token: no session" },
       { err.kind, err.code, err.message })
   end)
 

@@ -14,8 +14,8 @@ describe("the page about credentials", function()
     local folder = pipe:read("*l")
     pipe:close()
     finally(function() os.execute("rm -rf " .. folder) end)
-    assert.are.equal(0, process.run({ "sh", "-c", "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=app -keyout k -out c "
-      .. "&& cat c k >app.pem" }, { directory = folder }).code)
+    assert.are.equal(0, process.run({ "sh", "-c", "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=app "
+      .. "-keyout k -out c && cat c k >app.pem" }, { directory = folder }).code)
     local code = table.concat(readme.blocks("lua", page)):gsub("/etc/contoso/app%.pem", folder .. "/app.pem")
     local result = process.run_lua(code .. [[
       for _, made in ipairs { client, in_azure, one_of_several, in_kubernetes, elsewhere, with_certificate, with_secret,
@@ -30,7 +30,9 @@ describe("the page about credentials", function()
     for name in pairs(credential.kinds) do
       assert.is_truthy(page:find("credential." .. name, 1, true), name)
       if name ~= "chain" and name ~= "azure_developer_cli" then
-        for _, option in ipairs(core.options(name)) do assert.is_truthy(page:find("`" .. option.name, 1, true), option.name) end
+        for _, option in ipairs(core.options(name)) do
+          assert.is_truthy(page:find("`" .. option.name, 1, true), option.name)
+        end
       end
     end
     local pipe = io.popen("cat " .. project.root .. "lua/webpubsub/credential/*.lua")

@@ -143,8 +143,8 @@ describe("a credential function", function()
       assert.are.same({ "credential", "credential" }, { err.kind, err.code })
       return err.message
     end
-    local form = "the credential function must return when the token expires, in seconds since the epoch, as its second "
-      .. "value"
+    local form = "the credential function must return when the token expires, in seconds since the epoch, as its "
+      .. "second value"
     for _, expires_at in ipairs({ false, "1000", {}, 0 / 0 }) do assert.are.equal(form, message_for(expires_at)) end
     assert.are.equal(form .. "; this looks like milliseconds: divide it by 1000",
       message_for((calls.WALL + 3600) * 1000))
@@ -178,7 +178,8 @@ describe("a call of a client with a credential", function()
   end)
 
   it("keeps the token over attempts and calls", function()
-    local asked, client, transport = 0, nil, nil
+    local asked = 0
+    local client, transport
     client, transport = client_with(function()
       asked = asked + 1
       return "token-" .. asked, transport.wall() + 3600

@@ -55,7 +55,8 @@ describe("an answer with a token", function()
       ['{"access_token":5,"expires_in":1}'] = "Entra ID answered without a token",
       [with_token()] = "Entra ID did not say when its token expires",
       [with_token('"expires_in":"soon"')] = "Entra ID did not say when its token expires in seconds",
-      [with_token('"expires_on":"11/05/2021 15:18:31 +00:00"')] = "Entra ID did not say when its token expires in seconds",
+      [with_token('"expires_on":"11/05/2021 15:18:31 +00:00"')] =
+        "Entra ID did not say when its token expires in seconds",
       [with_token('"expires_in":-1')] = "Entra ID did not say when its token expires in seconds",
       [with_token('"expires_in":0')] = "Entra ID answered with a token that has expired already",
       [with_token(('"expires_on":%d'):format(WALL))] = "Entra ID answered with a token that has expired already",
@@ -85,8 +86,9 @@ describe("an answer with an error", function()
     .. [["trace_id":"11111111-2222","correlation_id":"33333333-4444"}]]
 
   it("is told by its code, the first line of its description and both ids", function()
-    assert.are.same({ "Entra ID answered 401 Unauthorized, invalid_client: AADSTS7000215: Invalid client secret provided. "
-      .. "Ensure the secret is the value. (trace_id 11111111-2222, correlation_id 33333333-4444)", "invalid_client" },
+    assert.are.same({ "Entra ID answered 401 Unauthorized, invalid_client: AADSTS7000215: Invalid client secret "
+      .. "provided. Ensure the secret is the value. (trace_id 11111111-2222, correlation_id 33333333-4444)",
+      "invalid_client" },
       { message_of(AADSTS, { status = 401 }) })
   end)
 
@@ -157,8 +159,8 @@ describe("the challenge of Azure Arc", function()
     write(folder .. "/other.txt", "secret")
     write(folder .. "/bad.key", "a\0b")
     write(outside .. "/good.key", "secret")
-    os.execute(("ln -s %s/good.key %s/link.key; mkdir %s/folder.key; mkfifo %s/fifo.key"):format(outside, folder, folder,
-      folder))
+    os.execute(("ln -s %s/good.key %s/link.key; mkdir %s/folder.key; mkfifo %s/fifo.key"):format(outside, folder,
+      folder, folder))
   end)
   teardown(function() os.execute(("rm -rf %s %s"):format(folder, outside)) end)
 

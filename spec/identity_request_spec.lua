@@ -109,7 +109,8 @@ describe("a request of a managed identity", function()
 
   it("of a virtual machine says Metadata", function()
     local sent = sent_by(identities.managed("imds"))
-    assert.are.equal("http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01&" .. RESOURCE, sent.url)
+    assert.are.equal("http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01&" .. RESOURCE,
+      sent.url)
     assert.are.same({ "Accept: application/json", "Metadata: true" }, sent.headers)
   end)
 
@@ -118,7 +119,8 @@ describe("a request of a managed identity", function()
     assert.are.equal("http://localhost:40342/metadata/identity/oauth2/token?api-version=2020-06-01&" .. RESOURCE,
       sent.url)
     assert.are.same({ "Accept: application/json", "Metadata: true" }, sent.headers)
-    sent = sent_by(identities.managed("azure_ml", { place = "http://10.0.0.4/msi/token", secret = "s", client_id = "c" }))
+    sent = sent_by(identities.managed("azure_ml", { place = "http://10.0.0.4/msi/token", secret = "s",
+      client_id = "c" }))
     assert.are.equal("http://10.0.0.4/msi/token?api-version=2017-09-01&" .. RESOURCE .. "&clientid=c", sent.url)
     assert.are.same({ "Accept: application/json", "secret: s" }, sent.headers)
     sent = sent_by(identities.managed("cloud_shell", { place = "http://localhost:50342/oauth2/token" }))

@@ -137,7 +137,8 @@ describe("a managed identity", function()
   end)
 
   it("is refused before any request where its endpoint is another machine's, or its id cannot be", function()
-    local err = calls.refusal(azure.managed_identity, { IDENTITY_ENDPOINT = "http://example.com/", IDENTITY_HEADER = "h" })
+    local err = calls.refusal(azure.managed_identity, { IDENTITY_ENDPOINT = "http://example.com/",
+      IDENTITY_HEADER = "h" })
     assert.are.same({ "argument", "IDENTITY_ENDPOINT" }, { err.kind, err.argument })
     err = calls.refusal(azure.managed_identity, { MSI_ENDPOINT = "http://8.8.8.8/" })
     assert.are.equal("MSI_ENDPOINT", err.argument)

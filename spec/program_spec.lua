@@ -1,6 +1,5 @@
 -- Tokens from the Azure CLI and the Azure Developer CLI, which here are shell scripts.
 
-local azure = require("spec.support.azure")
 local calls = require("spec.support.calls")
 local core = require("webpubsub.core")
 local process = require("spec.support.process")
@@ -37,9 +36,9 @@ end
 ]]
 
 local function run(code, options, kind, path)
-  local result = process.run_lua(("local kind, options = %q, %s\n"):format(kind or "azure_cli", options or "nil") .. HEAD
-    .. code, { env = { PATH = (path or folder) .. ":" .. os.getenv("PATH"), TZ = "Europe/Berlin" },
-    directory = project.root, timeout = 20 })
+  local given = ("local kind, options = %q, %s\n"):format(kind or "azure_cli", options or "nil")
+  local result = process.run_lua(given .. HEAD .. code, { directory = project.root, timeout = 20,
+    env = { PATH = (path or folder) .. ":" .. os.getenv("PATH"), TZ = "Europe/Berlin" } })
   assert.are.equal("", result.stderr)
   return result.stdout
 end
@@ -50,18 +49,20 @@ describe("the Azure CLI", function()
   it("is asked for the scope, and the tenant, without a shell", function()
     install([[
       printf '%s\n' "$@" >"$(dirname "$0")/arguments"
-      echo '{"accessToken":"cli-token","expires_on":]] .. WALL + 3600 .. [[,"expiresOn":"1999-01-01 00:00:00.000000"}']])
+      echo '{"accessToken":"cli-token","expiresOn":"1999-01-01 00:00:00.000000","expires_on":]] .. WALL + 3600 .. "}'")
     assert.are.equal(("cli-token %d 0\n"):format(WALL + 3600),
       run('print(("%s %d %d"):format(fetch()))', '{ tenant = "contoso.com" }'))
     local file = assert(io.open(folder .. "/arguments"))
-    assert.are.equal("account\nget-access-token\n--output\njson\n--scope\nhttps://webpubsub.azure.com/.default\n--tenant\n"
-      .. "contoso.com\n", file:read("*a"))
+    assert.are.equal("account\nget-access-token\n--output\njson\n--scope\nhttps://webpubsub.azure.com/.default\n"
+      .. "--tenant\ncontoso.com\n", file:read("*a"))
     file:close()
   end)
 
   it("of older versions tells the end in local time", function()
     install([[echo '{"accessToken":"t","expiresOn":"2096-07-01 12:00:00.000000"}']])
-    assert.are.equal("true\n", run('local _, e = fetch() print(e == os.time { year = 2096, month = 7, day = 1, hour = 12 })'))
+    assert.are.equal("true\n", run([[
+      local _, expires = fetch()
+      print(expires == os.time { year = 2096, month = 7, day = 1, hour = 12 })]]))
   end)
 
   it("that fails says why, in the first line of what it complained about", function()
@@ -121,13 +122,14 @@ describe("the Azure CLI", function()
   end)
 
   it("cannot answer a challenge", function()
-    assert.are.equal("nil\tclaims\tthe service asks for more claims, which the Azure CLI cannot: sign in again (az login)\n",
-      run('print(fetch(1, "{}"))'))
+    assert.are.equal("nil\tclaims\tthe service asks for more claims, which the Azure CLI cannot: sign in again "
+      .. "(az login)\n", run('print(fetch(1, "{}"))'))
   end)
 
   it("takes no tenant or scope that could be an option of it", function()
     local azure_cli = require("webpubsub.credential.azure_cli")
-    for option, wrong in pairs({ tenant = { "--debug", "a b", "a/b" }, scope = { "-x/.default", "https://x", "a b/.default" } }) do
+    local cases = { tenant = { "--debug", "a b", "a/b" }, scope = { "-x/.default", "https://x", "a b/.default" } }
+    for option, wrong in pairs(cases) do
       for _, value in ipairs(wrong) do
         local err = calls.refusal(azure_cli.source, { [option] = value })
         assert.are.same({ "argument", option }, { err.kind, err.argument })
@@ -144,7 +146,8 @@ describe("the Azure Developer CLI", function()
     assert.are.equal("azd-token 3991982400\n", run('print(("%s %d"):format(fetch()))', '{ tenant = "t" }',
       "azure_developer_cli"))
     local file = assert(io.open(folder .. "/arguments"))
-    assert.are.equal("auth token --output json --scope https://webpubsub.azure.com/.default --tenant-id t ", file:read("*a"))
+    assert.are.equal("auth token --output json --scope https://webpubsub.azure.com/.default --tenant-id t ",
+      file:read("*a"))
     file:close()
   end)
 end)

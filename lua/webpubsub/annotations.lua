@@ -102,10 +102,10 @@
 
 ---@class webpubsub.Credential  where tokens come from, and the last one; any number of clients can share it
 
----@class webpubsub.Credentials  `webpubsub.credential`; each raises an `argument` error for what is wrong, and sends nothing
+---@class webpubsub.Credentials  `webpubsub.credential`; each raises what is wrong in its options and sends nothing
 ---@field client_secret fun(options: webpubsub.ClientSecretOptions): webpubsub.Credential  an application with a secret
----@field client_certificate fun(options: webpubsub.ClientCertificateOptions): webpubsub.Credential  ... or a certificate
----@field workload_identity fun(options?: webpubsub.WorkloadIdentityOptions): webpubsub.Credential  Kubernetes, pipelines
+---@field client_certificate fun(options: webpubsub.ClientCertificateOptions): webpubsub.Credential  a certificate
+---@field workload_identity fun(options?: webpubsub.WorkloadIdentityOptions): webpubsub.Credential  Kubernetes
 ---@field managed_identity fun(options?: webpubsub.ManagedIdentityOptions): webpubsub.Credential  what runs in Azure
 ---@field azure_cli fun(options?: webpubsub.ProgramOptions): webpubsub.Credential  who has signed in with `az login`
 ---@field azure_developer_cli fun(options?: webpubsub.ProgramOptions): webpubsub.Credential  ... with `azd auth login`

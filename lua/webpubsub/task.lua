@@ -71,7 +71,8 @@ function task.start(client, name, arguments, perform_task, call, ask, owner)
     name = name, host = host, extras = extras, arguments = arguments, perform = perform_task, call = call,
     owner = owner, ask = ask or task.cancel_of(arguments), wake = false, exchange = false, cancelled = false,
     withdrawn = false,
-    transport = false, credential = false, reach = false, reason = false, policies = false, classify = false, no_throw = false, log = false,
+    transport = false, credential = false, reach = false, reason = false, policies = false, classify = false,
+    no_throw = false, log = false,
     callbacks = false, waiting = false,
     finished = false, raised = false, ok = false, first = false, second = false,
   }, tasks)

@@ -16,7 +16,8 @@ local azure = {}
 ---@param more? string further members of the JSON
 function azure.token(token, seconds, more)
   return steps.reply({ status = 200, headers = { ["Content-Type"] = "application/json" },
-    body = ('{"token_type":"Bearer","expires_in":%d,"access_token":"%s"%s}'):format(seconds or 3600, token, more or "") })
+    body = ('{"token_type":"Bearer","expires_in":%d,"access_token":"%s"%s}'):format(seconds or 3600, token,
+      more or "") })
 end
 
 --- A reply that refuses.

@@ -8,7 +8,7 @@ local identities = {}
 --- Parts of an identity of Entra ID, unless `fields` say otherwise.
 function identities.parts(fields)
   local parts = { source = "client_secret", tenant = "contoso.onmicrosoft.com", client_id = "app-id",
-    secret = "a&b=c d%\xC3\xA9" }
+    secret = "a&b=c d%é" }
   for name, value in pairs(fields or {}) do
     parts[name] = value
     if value == false then parts[name] = nil end

@@ -2,9 +2,10 @@
 --- the others wait for what comes of it, or go on with the old token while that is valid.
 ---
 --- A source is a table with `fetch(self, request)`, which may wait, and returns the token, when it expires and when to
---- ask for the next (seconds since the epoch; 0: nobody says), or nil, a code, a message, and the seconds to wait before
---- another request. `request` has `claims`, `seconds` to take at most, `retries` where those
---- are limited, `transport`, whose clocks count, and `reach(origin, near)`, which makes the transport to another server.
+--- ask for the next (seconds since the epoch; 0: nobody says), or nil, a code, a message, and the seconds to wait
+--- before another request. `request` has `claims`, `seconds` to take at most, `retries` where those are limited,
+--- `cancelled` as transports have it, `transport`, whose clocks count, and `reach(origin, near)`, which makes the
+--- transport to another server.
 
 local cache = {}
 
@@ -205,7 +206,8 @@ end
 ---@param request { claims: string?, transport: table, reach: function, seconds: number, cancelled: function? }
 function Credential:get(request)
   local state, transport = states[self], request.transport
-  local due, flight = transport.now() + request.seconds, nil
+  local due = transport.now() + request.seconds
+  local flight
   repeat
     flight = flight_for(state, request)
     if flight.thread == own_thread() and not flight.over then

@@ -24,8 +24,8 @@ local function from_environment(given, getenv)
     authority = given.authority, scope = given.scope, timeout = given.timeout,
   }
   if not (parts.tenant and parts.client_id and (secret or certificate)) then
-    return source.missing("AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH are "
-      .. "not all set")
+    return source.missing("AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET or "
+      .. "AZURE_CLIENT_CERTIFICATE_PATH are not all set")
   elseif secret then
     parts.secret = secret
     return client_secret.source(parts, getenv)
@@ -36,7 +36,7 @@ end
 
 -- In the order in which they are tried, with the names that AZURE_TOKEN_CREDENTIALS has for them.
 local members = {
-  { "environment", "environmentcredential", "prod", function(given, getenv) return from_environment(given, getenv) end },
+  { "environment", "environmentcredential", "prod", from_environment },
   { "workload_identity", "workloadidentitycredential", "prod", function(given, getenv)
     return workload_identity.source({ tenant = given.tenant, client_id = given.client_id, authority = given.authority,
       scope = given.scope, timeout = given.timeout }, getenv)

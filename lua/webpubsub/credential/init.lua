@@ -32,7 +32,9 @@ end
 local function entry_of(value, index)
   local inner, name = cache.source_of(value)
   if inner then return { name = name, source = inner } end
-  if type(value) == "function" then return { name = ("function %d"):format(index), source = source.of_function(value) } end
+  if type(value) == "function" then
+    return { name = ("function %d"):format(index), source = source.of_function(value) }
+  end
   core.raise("argument", "type", ("the chain's entry %d must be a credential or a function; it is a %s"):format(index,
     type(value)), "credential", "credential.chain")
 end

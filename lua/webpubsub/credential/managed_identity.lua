@@ -10,12 +10,13 @@ local KIND = "managed_identity"
 local ARC_KEYS = "/var/opt/azcmagent/tokens"
 local IMDS_SECONDS = 90 -- it is updated now and then, for more than a minute
 
-local NO_THUMBPRINTS = "Service Fabric's endpoint is known by the thumbprint of its certificate, which cannot be checked "
-  .. "here: give a function as the credential"
+local NO_THUMBPRINTS = "Service Fabric's endpoint is known by the thumbprint of its certificate, which cannot be "
+  .. "checked here: give a function as the credential"
 
 -- The first whose variables are all there.
 local sources = {
-  { "service_fabric", "IDENTITY_ENDPOINT", "IDENTITY_HEADER", "IDENTITY_SERVER_THUMBPRINT", secret = "IDENTITY_HEADER" },
+  { "service_fabric", "IDENTITY_ENDPOINT", "IDENTITY_HEADER", "IDENTITY_SERVER_THUMBPRINT",
+    secret = "IDENTITY_HEADER" },
   { "app_service", "IDENTITY_ENDPOINT", "IDENTITY_HEADER", secret = "IDENTITY_HEADER", takes_id = true },
   { "arc", "IDENTITY_ENDPOINT", "IMDS_ENDPOINT" },
   { "azure_ml", "MSI_ENDPOINT", "MSI_SECRET", secret = "MSI_SECRET", takes_id = true },

@@ -35,8 +35,9 @@ end
 local Function = {}
 Function.__index = Function
 
--- On Lua 5.1 nothing could wait within pcall; there what the function raises is raised.
+-- On Lua 5.1 nothing could wait within pcall; what the function raises in a coroutine there is raised.
 local guard = plain.YIELDS_THROUGH_PCALL and pcall or function(action, argument)
+  if not coroutine.running() then return pcall(action, argument) end
   return true, action(argument)
 end
 
@@ -86,7 +87,8 @@ function Identity:fetch(request)
   local call, code, message =
     identity:prepare(transport.wall(), request.claims, request.seconds, request.retries)
   if not call then return nil, code, message end
-  local cancelled, err, pause = request.cancelled, nil, nil
+  local cancelled = request.cancelled
+  local err, pause
   call, err, message, pause = send(self, call, transport, cancelled)
   if call and self.folder and err and err.status == 401 then
     call, err, message, pause = prove(self, call, transport, cancelled)
