@@ -8,7 +8,8 @@
 #help make install       below PREFIX, for LUA; DESTDIR works as usual
 #help make uninstall     removes what install put there
 #help make lint          compiler warnings, clang-tidy, luacheck, layering        (installs on Debian)
-#help make generate      annotations and references from the tables in C
+#help make generate      annotations and references from the tables in C, and the rockspecs
+#help make release       checks the version, makes the archive and the rocks, says what to tag
 #help make clean
 #help
 #help LUA is 5.1, 5.2, 5.3, 5.4, 5.5 or jit. One 5.1 build serves Lua 5.1, LuaJIT and NGINX.
@@ -25,7 +26,7 @@ DESTDIR ?=
 
 ABI := $(if $(filter jit,$(LUA)),5.1,$(LUA))
 LUA_BIN := $(if $(filter-out -,$(word 2,$(FOUND))),$(word 2,$(FOUND)),$(if $(filter jit,$(LUA)),luajit,lua$(LUA)))
-LUA_PC := $(word 3,$(FOUND))
+LUA_HEADERS := $(word 3,$(FOUND))
 
 CC ?= cc
 # Some flags, where the compiler knows them.
@@ -39,17 +40,20 @@ CFLAGS := $(CFLAGS)
 HARDENING := $(HARDENING)
 BASE := -D_POSIX_C_SOURCE=200809L -iquote csrc
 ALL_CFLAGS = -std=c99 -fPIC -fvisibility=hidden $(WARNINGS) $(BASE) $(HARDENING) $(CPPFLAGS) $(CFLAGS)
+comma := ,
 ifeq ($(OPENRESTY),)
-LUA_CFLAGS = $(shell pkg-config --cflags $(LUA_PC))
+LIBRARIES := libcurl openssl
 else
+LUA_HEADERS := $(firstword $(wildcard $(OPENRESTY)/luajit/include/luajit-2.*) -)
 OPENRESTY_SSL := $(firstword $(wildcard $(OPENRESTY)/openssl3 $(OPENRESTY)/openssl111 $(OPENRESTY)/openssl))
-LUA_CFLAGS = -I$(OPENRESTY)/luajit/include/luajit-2.1
+LIBRARIES := $(if $(OPENRESTY_SSL),,openssl)
 BASE += $(if $(OPENRESTY_SSL),-I$(OPENRESTY_SSL)/include)
 LDFLAGS += $(if $(OPENRESTY_SSL),-L$(OPENRESTY_SSL)/lib -Wl$(comma)-rpath$(comma)$(OPENRESTY_SSL)/lib)
 endif
-comma := ,
+LUA_CFLAGS = $(if $(filter /%,$(LUA_HEADERS)),-I$(LUA_HEADERS),$(shell pkg-config --cflags $(LUA_HEADERS)))
 # Symbols of Lua come from the program that loads us; everything else must be found when we are linked.
-SHARED := -shared -Wl,-z,relro,-z,now
+LIBFLAG ?= $(if $(filter Darwin,$(shell uname)),-bundle -undefined dynamic_lookup,-shared)
+SHARED := $(LIBFLAG) $(call knows,-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now)
 
 # Another flavour (asan, torture) builds beside the plain one.
 FLAVOUR ?= $(if $(OPENRESTY),openresty)
@@ -64,12 +68,12 @@ CURL := $(addprefix csrc/core/,bytes headers http1 http1_request exchange) \
 CORE_SO := $(BUILD)/webpubsub/core.so
 CURL_SO := $(if $(OPENRESTY),,$(BUILD)/webpubsub/curl.so)
 
-.PHONY: all help build demo test lint install uninstall generate clean
+.PHONY: all help build demo test lint install uninstall generate release clean
 
 all:
-	@sh .ci/need "$(firstword $(CC))" $(LUA) $(if $(OPENRESTY),openresty,$(LUA_PC)) $(if $(OPENRESTY),core)
+	@sh .ci/need "$(firstword $(CC))" $(LUA) $(LUA_HEADERS) $(LIBRARIES)
 	@$(MAKE) --no-print-directory build LUA=$(LUA)
-	@echo "Built for Lua $(LUA) in $(BUILD). Next: make install LUA=$(LUA)$(if $(OPENRESTY), OPENRESTY=$(OPENRESTY)) PREFIX=…"
+	@echo "Built for Lua $(LUA) in $(BUILD). Next: make install LUA=$(LUA) $(if $(OPENRESTY),OPENRESTY=$(OPENRESTY),PREFIX=…)"
 
 help:
 	@sed -n 's/^#help \{0,1\}//p' $(MAKEFILE_LIST)
@@ -101,7 +105,7 @@ BUILD_PACKAGES := gcc libc6-dev pkg-config libcurl4-openssl-dev libssl-dev \
 RUN_PACKAGES := $(if $(filter jit,$(LUA)),luajit2|luajit,lua$(LUA)) lua-cjson ca-certificates
 # the emulator, always on Lua 5.4
 EMULATOR_PACKAGES := lua5.4 lua-http lua-cqueues lua-luaossl lua-cjson lua-argparse
-TEST_PACKAGES := lua-busted lua-socket openssl tmux lua-readline lua-luv locales parallel \
+TEST_PACKAGES := lua-busted lua-socket openssl tmux lua-readline lua-luv locales parallel luarocks zip unzip \
                  $(if $(filter 5.1,$(ABI)),nginx-light libnginx-mod-http-lua procps)
 LINT_PACKAGES := lua5.4 lua-check clang-tidy lua5.4
 
@@ -139,7 +143,7 @@ test:
 include spec/spec.mk
 
 lint: deps-lint
-	@sh .ci/lint $(LUA_PC)
+	@sh .ci/lint $(LUA_HEADERS)
 .PHONY: compile-strictly
 compile-strictly:
 	@mkdir -p build/lint/$(notdir $(patsubst %/,%,$(dir $(FILE))))
@@ -154,48 +158,72 @@ SHARE := $(OPENRESTY)/site/lualib
 LIB := $(SHARE)
 endif
 
-# Not installed: what only the demo needs.
-MODULES = cd lua && find . -name '*.lua' ! -path ./webpubsub/emulator/demo.lua
-
 # The program is not for OpenResty's tree: nothing in it is for a worker.
-PROGRAM_PARTS := $(if $(OPENRESTY),,install-program)
+PARTS := library $(if $(OPENRESTY),,cli emulator)
 BIN := $(DESTDIR)$(PREFIX)/bin
 MAN := $(DESTDIR)$(PREFIX)/share/man/man1
 BASH := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 ZSH := $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 FISH := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 
-.PHONY: install-program install-help
+# The Lua files of each part. Not installed: what only the demo needs.
+MODULES_OF_library := . ! -path './webpubsub/cli/*' ! -path './webpubsub/emulator/*'
+MODULES_OF_cli := ./webpubsub/cli
+MODULES_OF_emulator := ./webpubsub/emulator ! -name demo.lua
+install_modules = @echo "Installing the $(1) in $(DESTDIR)$(SHARE)." && cd lua && to=$(abspath $(DESTDIR)$(SHARE)) && \
+    find $(MODULES_OF_$(1)) -name '*.lua' -type f | while read -r file; do \
+        install -d "$$to/$${file%/*}" && install -m 644 "$$file" "$$to/$$file" || exit 1; \
+    done
+
+.PHONY: $(PARTS:%=install-%) install-help build-rock
 install: build
-	install -d $(DESTDIR)$(LIB)/webpubsub
-	install -m 755 $(CORE_SO) $(CURL_SO) $(DESTDIR)$(LIB)/webpubsub
-	$(MODULES) -exec install -D -m 644 {} $(abspath $(DESTDIR)$(SHARE))/{} \;
-	$(if $(PROGRAM_PARTS),@$(MAKE) --no-print-directory $(PROGRAM_PARTS))
+	@$(MAKE) --no-print-directory $(PARTS:%=install-%) $(if $(OPENRESTY),,install-help)
 	@[ -n "$(OPENRESTY)$(DESTDIR)" ] || sh .ci/searched $(LUA_BIN) $(SHARE) $(LIB)
 
-install-program:
+install-library:
+	install -d $(DESTDIR)$(LIB)/webpubsub
+	install -m 755 $(CORE_SO) $(CURL_SO) $(DESTDIR)$(LIB)/webpubsub
+	$(call install_modules,library)
+
+install-cli:
+	$(call install_modules,cli)
 	install -d $(BIN)
 	sed '1s|.*|#!/usr/bin/env $(LUA_BIN)|' lua/webpubsub/cli/webpubsub.lua > $(BIN)/webpubsub
 	chmod 755 $(BIN)/webpubsub
-	@$(MAKE) --no-print-directory install-help || echo "No manual page and no completions: they need lua-argparse."
+
+install-emulator:
+	$(call install_modules,emulator)
+
+# For LuaRocks, which may build for another Lua each time.
+build-rock:
+	rm -rf $(BUILD)
+	@$(MAKE) --no-print-directory build
 
 # What the program prints about itself, where man and the shells look for it.
 PROGRAM = $(ENVIRONMENT) $(LUA_BIN) lua/webpubsub/cli/webpubsub.lua
 install-help:
-	@$(PROGRAM) --version >/dev/null 2>&1
-	install -d $(MAN) $(BASH) $(ZSH) $(FISH)
-	$(PROGRAM) manual >$(MAN)/webpubsub.1
-	$(PROGRAM) completion bash >$(BASH)/webpubsub
-	$(PROGRAM) completion zsh >$(ZSH)/_webpubsub
-	$(PROGRAM) completion fish >$(FISH)/webpubsub.fish
+	@if $(PROGRAM) --version >/dev/null 2>&1; then \
+	    install -d $(MAN) $(BASH) $(ZSH) $(FISH) && \
+	    $(PROGRAM) manual >$(MAN)/webpubsub.1 && \
+	    $(PROGRAM) completion bash >$(BASH)/webpubsub && \
+	    $(PROGRAM) completion zsh >$(ZSH)/_webpubsub && \
+	    $(PROGRAM) completion fish >$(FISH)/webpubsub.fish; \
+	else \
+	    echo "No manual page and no completions, for the program does not run: it needs lua-argparse and lua-cjson."; \
+	fi
 
 uninstall:
 	rm -rf $(DESTDIR)$(SHARE)/webpubsub $(DESTDIR)$(LIB)/webpubsub
 	$(if $(OPENRESTY),,rm -f $(BIN)/webpubsub $(MAN)/webpubsub.1 $(BASH)/webpubsub $(ZSH)/_webpubsub $(FISH)/webpubsub.fish)
 
-# What the tables in C say, for editors and readers.
+# What the tables in C say, for editors and readers; and the rockspecs.
 generate: build
 	@$(ENVIRONMENT) $(LUA_BIN) spec/generate/run.lua
+
+release:
+	@sh .ci/deps zip
+	@$(MAKE) --no-print-directory --silent generate
+	@$(ENVIRONMENT) sh .ci/release $(LUA_BIN)
 
 clean:
 	rm -rf build

@@ -42,7 +42,7 @@ describe("emulator, as a process:", function()
     local log = read_file(emulator.log_path)
     assert.equal("export WebPubSubConnectionString='Endpoint=" .. emulator.endpoint .. ";AccessKey=KEY;Version=1.0;'"
       .. "   # KEY: what --key was given\nwebpubsub url --hub chat --user alice   # a URL for a WebSocket client\n"
-      .. "# " .. emulator.endpoint .. "/ shows what goes on\nlistening on " .. emulator.endpoint .. "\n",
+      .. "# live view in a browser: " .. emulator.endpoint .. "/\nlistening on " .. emulator.endpoint .. "\n",
       (log:gsub("^pid %d+\n", "")))
     local launched, message = pcall(launch, { port = emulator.port })
     assert.is_false(launched)

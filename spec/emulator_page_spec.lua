@@ -184,11 +184,11 @@ describe("emulator, its page:", function()
         end
       end
       for text, expected in pairs {
-        ["["] = "The page asked for what the emulator does not know.",
-        ["7"] = "The page asked for what the emulator does not know.",
-        ['{"type":"dance","hub":"cannot"}'] = "The page asked for what the emulator does not know.",
-        ['{"type":"close","hub":"nowhere","id":"x"}'] = "The page asked for what the emulator does not know.",
-        ['{"type":"close","hub":{},"id":"x"}'] = "The page asked for what the emulator does not know.",
+        ["["] = "The emulator does not know this command or this hub.",
+        ["7"] = "The emulator does not know this command or this hub.",
+        ['{"type":"dance","hub":"cannot"}'] = "The emulator does not know this command or this hub.",
+        ['{"type":"close","hub":"nowhere","id":"x"}'] = "The emulator does not know this command or this hub.",
+        ['{"type":"close","hub":{},"id":"x"}'] = "The emulator does not know this command or this hub.",
         ['{"type":"close","hub":"cannot","id":"x"}'] = "The connection has ended already.",
         ['{"type":"close","hub":"cannot","id":{}}'] = "The connection has ended already.",
         ['{"type":"send","hub":"cannot","to":"everyone"}'] = "The message has no text or nobody to go to.",

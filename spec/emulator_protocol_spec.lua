@@ -24,10 +24,10 @@ describe("emulator, the clients' protocol:", function()
     assert.equal("json", alice:ask('{"type":"sendToGroup","group":"g","data":"text"}').dataType)
   end)
 
-  describe("what is left out", function()
+  describe("an unsupported request", function()
     local alice
 
-    setup(function() alice = server:hub("left_out"):connect { roles = EVERYTHING } end)
+    setup(function() alice = server:hub("unsupported"):connect { roles = EVERYTHING } end)
 
     for request, expected in pairs {
       ['{"type":"invoke","invocationId":"i1","target":"event","event":"e","dataType":"text","data":"x"}'] = {
@@ -59,13 +59,13 @@ describe("emulator, the clients' protocol:", function()
         error = { name = "NotSupported", message = "Group state is not part of this emulator." },
       },
     } do
-      it("is said so: " .. request, function()
+      it("is answered: " .. request, function()
         assert.same(expected, alice:ask(request))
         assert.truthy(alice:is_quiet())
       end)
     end
 
-    it("costs nobody the connection, also where there is no answer", function()
+    it("does not end the connection, even where it has no response", function()
       for _, request in ipairs {
         '{"type":"cancelInvocation","invocationId":"i1"}', '{"type":"invokeResponse","invocationId":"i1"}',
         '{"type":"setGroupState","group":"g"}',

@@ -8,6 +8,7 @@ local scripted_server = require "spec.support.scripted_server"
 local steps = require "spec.support.steps"
 local wait = require "spec.support.wait"
 
+local backlog = require "webpubsub.emulator.backlog"
 local json = require "webpubsub.emulator.json"
 
 local RELIABLE = "json.reliable.webpubsub.azure.v1"
@@ -71,7 +72,8 @@ describe("emulator, a reliable client", function()
     assert.truthy(alice:is_quiet())
     cut(alice)
     for index = 1, 20 do
-      assert.equal(202, hub:send(index % 2 == 0 and "/users/alice/:send" or "/groups/g/:send", tostring(index)).status)
+      local path = index % 2 == 0 and "/users/alice/:send?messageTtlSeconds=300" or "/groups/g/:send"
+      assert.equal(202, hub:send(path, tostring(index)).status)
     end
     assert.equal(200, hub:call("HEAD", "/connections/" .. alice.id).status)
     local again = come_back(hub, alice)
@@ -82,6 +84,20 @@ describe("emulator, a reliable client", function()
     end
     assert.truthy(again:is_quiet())
     assert.is_true(again:ask('{"type":"leaveGroup","group":"g","ackId":1}').success)
+  end)
+
+  it("is not sent again what has expired meanwhile", function()
+    local kept = backlog.new()
+    kept:push("short", 10)
+    kept:push("long", 300)
+    kept:push("for ever")
+    assert.same({ "short", "long", "for ever" }, kept:all(9.9))
+    assert.same({ "long", "for ever" }, kept:all(10))
+    assert.same({ "for ever" }, kept:all(300))
+    kept:acknowledge(2)
+    assert.same({ "for ever" }, kept:all(0))
+    assert.equal(#"for ever", kept.bytes)
+    assert.is_nil(next(kept.expires))
   end)
 
   it("is sent again what it has not acknowledged, and only that", function()

@@ -50,7 +50,7 @@ local function assert_signed_for(url, request)
 end
 
 describe("a request", function()
-  local IDENTITY = "Accept: application/json\r\nUser-Agent: lua-webpubsub/" .. webpubsub.version .. " (" .. _VERSION
+  local IDENTITY = "Accept: application/json\r\nUser-Agent: lua-webpubsub/" .. webpubsub._VERSION .. " (" .. _VERSION
     .. ")\r\n"
 
   -- The request as it arrived, its token replaced by a placeholder, is exactly this.
@@ -105,7 +105,7 @@ describe("a request", function()
     assert.are.same({ "1" }, headers:all("X-Of-Client"))
     assert.are.same({ "call" }, headers:all("X-Both"))
     assert.are.same({ "*/*" }, headers:all("Accept"))
-    assert.are.same({ "game/1.2 lua-webpubsub/" .. webpubsub.version .. " (" .. _VERSION .. ")" },
+    assert.are.same({ "game/1.2 lua-webpubsub/" .. webpubsub._VERSION .. " (" .. _VERSION .. ")" },
       headers:all("User-Agent"))
   end)
 

@@ -19,7 +19,6 @@ enum wps_news { WPS_NEWS_OPEN, WPS_NEWS_FAILED, WPS_NEWS_READY };
 
 /* What the connections of a thread share. */
 struct wps_hub {
-    void *owner;
     struct wps_poller *poller;
     struct wps_timers timers;
     double now; /* seconds of the steady clock, when it was last looked at */

@@ -17,9 +17,12 @@
 #error "libcurl 7.76 or newer is needed"
 #endif
 
+#define SPARES_SIGPIPE 0x075800 /* the libcurl that writes with MSG_NOSIGNAL, whatever writes */
+
 /* ------------------------------------------------------------------ libcurl and the clock */
 
 static CURLcode initialised = CURLE_FAILED_INIT;
+static bool spares_sigpipe; /* written once, by initialise() */
 
 /* libcurl leaves a thread behind that waits for a slow name server, and has no clean way of being initialised twice.
  * Lua unloads this module when its state is closed; opened once more, module and libcurl stay. */
@@ -30,6 +33,7 @@ static void initialise(void)
     if (dladdr(&initialised, &self))
         dlopen(self.dli_fname, RTLD_NOW | RTLD_LOCAL);
     initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
+    spares_sigpipe = curl_version_info(CURLVERSION_NOW)->version_num >= SPARES_SIGPIPE;
 }
 
 enum wps_kind wps_library_open(struct wps_error *error)
@@ -128,13 +132,11 @@ void wps_process_unlock(void)
 
 /* ------------------------------------------------------------------ SIGPIPE */
 
-#define SPARES_SIGPIPE 0x075800 /* the libcurl that writes with MSG_NOSIGNAL, whatever writes */
-
 void wps_sigpipe_hold(struct wps_sigpipe *guard)
 {
     sigset_t pipe, pending;
 
-    guard->guarded = curl_version_info(CURLVERSION_NOW)->version_num < SPARES_SIGPIPE;
+    guard->guarded = !spares_sigpipe;
     if (!guard->guarded)
         return;
     sigemptyset(&pipe);

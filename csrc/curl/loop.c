@@ -127,7 +127,6 @@ struct wps_loop *wps_loop_create(int wake, void (*finished)(void *context, struc
         wps_fail(error, WPS_NO_MEMORY, NULL, "memory", "not enough memory");
         return NULL;
     }
-    loop->hub.owner = loop;
     loop->hub.tell = on_news;
     loop->hub.ring = wps_pool_ring;
     loop->hub.poller = create_poller();

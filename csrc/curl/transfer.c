@@ -46,7 +46,6 @@ void wps_transfers_append(struct wps_transfer_list *list, struct wps_transfer *t
     transfer->previous = list->last;
     *(list->last ? &list->last->next : &list->first) = transfer;
     list->last = transfer;
-    list->length++;
 }
 
 void wps_transfers_prepend(struct wps_transfer_list *list, struct wps_transfer *transfer)
@@ -56,7 +55,6 @@ void wps_transfers_prepend(struct wps_transfer_list *list, struct wps_transfer *
     transfer->next = list->first;
     *(list->first ? &list->first->previous : &list->last) = transfer;
     list->first = transfer;
-    list->length++;
 }
 
 void wps_transfers_remove(struct wps_transfer *transfer)
@@ -65,6 +63,5 @@ void wps_transfers_remove(struct wps_transfer *transfer)
 
     *(transfer->previous ? &transfer->previous->next : &list->first) = transfer->next;
     *(transfer->next ? &transfer->next->previous : &list->last) = transfer->previous;
-    list->length--;
     transfer->list = NULL;
 }

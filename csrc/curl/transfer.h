@@ -28,7 +28,6 @@ struct wps_transfer {
 
 struct wps_transfer_list {
     struct wps_transfer *first, *last;
-    int length;
 };
 
 /* Begins the exchange at `now`; what the profile knows need not be in the order. WPS_OK, or why it cannot be sent:

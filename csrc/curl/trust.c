@@ -16,7 +16,8 @@
 
 /* ------------------------------------------------------------------ what there is */
 
-static bool directory_is_hashed, openssl_is_ours; /* written once, by look_around() */
+static const curl_version_info_data *built; /* these are written once, by look_around() */
+static bool directory_is_hashed, openssl_is_ours;
 
 /* "002c0b4f.0", as c_rehash names the links that OpenSSL looks certificates up by. */
 static bool is_hashed_name(const char *name)
@@ -30,11 +31,12 @@ static bool is_hashed_name(const char *name)
 
 static void look_around(void)
 {
-    const curl_version_info_data *built = curl_version_info(CURLVERSION_NOW);
     const char *name = "OpenSSL/";
-    DIR *directory = built->capath ? opendir(built->capath) : NULL;
     struct dirent *entry;
+    DIR *directory;
 
+    built = curl_version_info(CURLVERSION_NOW);
+    directory = built->capath ? opendir(built->capath) : NULL;
     while (directory && !directory_is_hashed && (entry = readdir(directory)))
         directory_is_hashed = is_hashed_name(entry->d_name);
     if (directory)
@@ -120,7 +122,6 @@ static CURLcode apply_paths(CURL *easy, const char *file, const char *directory,
 int wps_trust_apply(struct wps_profile *profile, void *easy)
 {
     static pthread_once_t looked = PTHREAD_ONCE_INIT;
-    const curl_version_info_data *built = curl_version_info(CURLVERSION_NOW);
     const char *file = profile->ca_file.path.length ? profile->ca_file.path.data : NULL;
     const char *directory = NULL;
     X509_STORE *store = NULL;

@@ -23,6 +23,6 @@ return {
   null = core.null,
   empty_array = core.empty_array,
   text_errors = text_errors,
-  version = core.version,
+  _VERSION = core.version,
   api_version = core.api_version,
 }

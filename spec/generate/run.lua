@@ -1,8 +1,9 @@
--- Writes what is made from the table of operations: `make generate`.
+-- Writes what is made from the tables in C, and the rockspecs: `make generate`.
 
 local annotations = require("spec.generate.annotations")
 local project = require("spec.support.project")
 local readme = require("spec.generate.readme")
+local rockspecs = require("spec.generate.rockspecs")
 
 local function write(path, text)
   local file = assert(io.open(project.root .. path, "wb"))
@@ -12,3 +13,12 @@ end
 
 write(annotations.path, annotations.text())
 write(readme.path, readme.text(project.read(readme.path)))
+
+local current = {}
+for _, file in ipairs(rockspecs.files()) do
+  write(file.path, file.text)
+  current[file.path] = true
+end
+for _, path in ipairs(rockspecs.present()) do -- of an earlier version
+  if not current[path] then assert(os.remove(project.root .. path)) end
+end

@@ -29,7 +29,7 @@ cd /lua-webpubsub
 $command
 END
 unshare --mount --pid --fork sh -c "
-    mount -t proc proc '$root/proc' && mount -t tmpfs tmpfs '$root/tmp' && mount -t tmpfs tmpfs '$root/dev' &&
+    mount -t proc proc '$root/proc' && mount --rbind /sys '$root/sys' && mount -t tmpfs tmpfs '$root/tmp' && mount -t tmpfs tmpfs '$root/dev' &&
     for device in null zero full random urandom tty; do touch '$root/dev/'\$device; mount --bind /dev/\$device '$root/dev/'\$device; done &&
     mkdir '$root/dev/pts' '$root/dev/shm' && mount -t devpts -o newinstance,ptmxmode=666 devpts '$root/dev/pts' &&
     ln -s pts/ptmx '$root/dev/ptmx' && ln -s /proc/self/fd '$root/dev/fd' && chmod 1777 '$root/dev/shm' &&

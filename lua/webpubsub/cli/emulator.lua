@@ -33,10 +33,20 @@ local function help_text()
   return text
 end
 
+local function is_installed()
+  local file = io.open(MAIN)
+  return file ~= nil and file:close()
+end
+
 --- Serves until it is interrupted.
 ---@param words string[]  its own options
----@return integer exit_code
+---@return integer? exit_code
+---@return string? wrong  where it is not installed beside this program
 function emulator.run(words)
+  if not is_installed() then
+    return nil, "the emulator is not installed beside this program: it is the rock webpubsub-emulator, for Lua 5.4, "
+      .. "which has a program of the same name"
+  end
   local first = words[1]
   if first == "--help" or first == "-h" then
     local text = help_text()

@@ -1,5 +1,5 @@
---- The messages of one reliable client that it has not acknowledged, in order and within bounds: what it is sent again
--- when it comes back after its connection was cut.
+--- The messages that one reliable client has not acknowledged, in order and limited in number and size. They are sent
+-- again when the client recovers its connection.
 
 local Backlog = {}
 Backlog.__index = Backlog
@@ -7,11 +7,12 @@ Backlog.__index = Backlog
 local backlog = {}
 
 local MAX_MESSAGES = 10000
-local MAX_BYTES = 8 * 1024 * 1024 -- half of what may wait for one peer, so that all of it can be sent at once
+local MAX_BYTES = 8 * 1024 * 1024 -- half of the send queue of a connection, so that all of it can be sent again at once
 
 function backlog.new()
   return setmetatable({
     frames = {}, -- sequence id -> text
+    expires = {}, -- sequence id -> when the message expires, for those that do
     acknowledged = 0, -- the newest id that the client has acknowledged
     newest = 0,
     bytes = 0,
@@ -26,31 +27,39 @@ end
 
 --- Keeps the next message.
 ---@param text string its frame
+---@param expires number? when it expires
 ---@return boolean kept false: the bounds are reached
-function Backlog:push(text)
+function Backlog:push(text, expires)
   if self.newest - self.acknowledged >= MAX_MESSAGES or self.bytes + #text > MAX_BYTES then
     return false
   end
   self.newest = self.newest + 1
-  self.frames[self.newest] = text
+  self.frames[self.newest], self.expires[self.newest] = text, expires
   self.bytes = self.bytes + #text
   return true
 end
 
---- Lets go of all messages up to an id. One that was not sent yet counts as the newest.
+--- Drops all messages up to an id. An id that was not sent yet counts as the newest.
 ---@param id integer
 function Backlog:acknowledge(id)
   while self.acknowledged < math.min(id, self.newest) do
     self.acknowledged = self.acknowledged + 1
     self.bytes = self.bytes - #self.frames[self.acknowledged]
-    self.frames[self.acknowledged] = nil
+    self.frames[self.acknowledged], self.expires[self.acknowledged] = nil, nil
   end
 end
 
---- What is kept, oldest first.
+--- What is kept and has not expired, oldest first.
+---@param now number
 ---@return string[] frames
-function Backlog:all()
-  return table.move(self.frames, self.acknowledged + 1, self.newest, 1, {})
+function Backlog:all(now)
+  local frames = {}
+  for id = self.acknowledged + 1, self.newest do
+    if (self.expires[id] or math.huge) > now then
+      frames[#frames + 1] = self.frames[id]
+    end
+  end
+  return frames
 end
 
 return backlog

@@ -1,5 +1,5 @@
---- What the event handler is told about clients, and what its answers mean. `connect` and user events block: the client
--- waits for the answer. The others are told in the order in which they happened to a client, and nobody waits.
+--- The events of clients and the meaning of the event handler's answers. `connect` and user events block: the client
+-- waits for the answer. The other events do not block; those of one client are delivered in order.
 
 local json = require "webpubsub.emulator.json"
 local parameters = require "webpubsub.emulator.parameters"
@@ -15,7 +15,7 @@ local CONTENT_TYPES = { text = "text/plain", json = "application/json", binary =
 local SYSTEM_EVENTS = { connect = true, connected = true, disconnected = true }
 local GROUP_EVENTS = { joined = true, left = true }
 local ALL_USER_EVENTS = "*"
-local MAX_WAITING = 100 -- events of one client that nobody waits for
+local MAX_WAITING = 100 -- non-blocking events of one client
 local MAX_STATE_BYTES = 16 * 1024
 local NO_CONTENT = 204
 
@@ -34,7 +34,7 @@ function client_events.new(webhook, names, journal, controller)
   }, ClientEvents)
 end
 
---- Whether the handler is told of a user event.
+--- Whether a user event is delivered to the handler.
 ---@param name string
 ---@return boolean
 function ClientEvents:wants(name)
@@ -56,7 +56,7 @@ local function event_of(client, kind, name, content_type, body)
   }
 end
 
--- Returns what is wrong with the connection state of an answer; nil once it is the client's.
+-- Stores the connection state of an answer. Returns what is wrong with it.
 local function take_state(client, answer)
   local states = answer.headers:get_as_sequence("ce-connectionstate")
   if states.n > 1 then
@@ -87,7 +87,7 @@ local function map_of_lists(map)
   return json.map(lists)
 end
 
--- The access token is not passed on, wherever it stood.
+-- The access token is not passed on, neither from the query nor from the headers.
 local function connect_body(handshake)
   local query, headers = {}, {}
   for name, values in pairs(handshake.query.values) do
@@ -127,7 +127,7 @@ local function given(value)
   return value
 end
 
--- Puts an answer's user, groups, roles and sub-protocol into the client; returns what is wrong with them.
+-- Stores an answer's user, groups, roles and sub-protocol in the client. Returns what is wrong with them.
 local function take_identity(client, handshake, answer)
   local value = utf8.len(answer.body) and json.decode(answer.body)
   if type(value) ~= "table" then
@@ -158,7 +158,7 @@ local function refused_by(why)
   return responses.error(500, "Error.EventHandler", "The event handler cannot admit the client: " .. why .. ".")
 end
 
---- Asks whether a client may connect. An answer's user, groups, roles, sub-protocol and state are put into `client`.
+--- Asks whether a client may connect. The answer's user, groups, roles, sub-protocol and state are stored in `client`.
 ---@param client { hub: table, id: string, user: string?, groups: string[], roles: string[], subprotocol: string? }
 --- whose sub-protocol is the one the server would choose
 ---@param handshake { query: table, headers: table, claims: table, offered: string[], offers: table<string, boolean> }
@@ -204,7 +204,7 @@ local function message_of(answer)
   return { type = kind, data = answer.body }
 end
 
---- Delivers an event of a client's own and waits for the answer.
+--- Delivers a user event and waits for the answer.
 ---@param client table
 ---@param name string
 ---@param message EmulatorMessage
@@ -224,7 +224,7 @@ function ClientEvents:ask(client, name, message)
   return message_of(answer)
 end
 
--- What nobody waits for -----------------------------------------------------------------------------------------
+-- Non-blocking events -------------------------------------------------------------------------------------------
 
 local function deliver_waiting(self, client, waiting)
   while waiting[1] do

@@ -1,6 +1,6 @@
 --- One WebSocket client as the service sees it: an id, a user, groups, permissions, and a way to send to it.
--- It turns messages into what its kind of client reads and answers what a JSON client asks for. A reliable client keeps
--- all of that, and what it was sent meanwhile, when it comes back in time after its connection was cut.
+-- It formats messages for its kind of client and answers the requests of JSON clients. A reliable client whose
+-- WebSocket was cut can recover all of that, and the messages it missed.
 
 local cqueues = require "cqueues"
 local rand = require "openssl.rand"
@@ -55,7 +55,7 @@ end
 ---@field roles string[]?
 ---@field subprotocol string?
 ---@field state string? as the event handler has set it
----@field keep_seconds number how long a reliable client whose connection was cut may come back
+---@field keep_seconds number how long a reliable client whose connection was cut can recover
 ---@field journal table
 ---@field events table? client_events; nil: there is no event handler
 
@@ -79,22 +79,22 @@ function connection.new(options)
     outlet = nil, -- where to send; nil while a reliable client is away
     journal = options.journal,
     events = options.events,
-    ended = false, -- nobody has this connection any more
+    ended = false, -- the connection has been removed
     since = os.time(),
     subprotocol = subprotocol,
     speaks_json = subprotocol ~= nil and connection.speaks(subprotocol),
     backlog = is_reliable and backlog.new() or nil,
     reconnection_token = is_reliable and random_hex(TOKEN_BYTES) or nil,
     keep_seconds = options.keep_seconds,
-    expires = nil, -- when a client that is away has been away for too long
-    is_watched = false, -- a coroutine waits for that
-    ack_ids = {}, -- ids of requests that were carried out
+    expires = nil, -- when the connection of a client that is away will be removed
+    is_watched = false, -- a coroutine waits until then
+    ack_ids = {}, -- ids of requests that were performed
     earlier_ack_ids = {}, -- as many that came before those
     ack_count = 0, -- of ack_ids
   }, Connection)
 end
 
--- Sends a frame, unless the client is away: what must not be lost is in the backlog.
+-- Sends a frame. While a reliable client is away it is dropped; messages are kept in the backlog.
 local function send(self, text, opcode)
   if self.outlet then
     self.outlet:send(text, opcode or "text")
@@ -124,7 +124,7 @@ function Connection:open(outlet, groups)
   end
 end
 
--- Nobody has it from here on. `by` says who ended it: a "request", the "service" itself or the "client".
+-- Removes the connection. `by` is what ended it: a "request", the "service" itself or the "client".
 local function finish(self, by, reason)
   self.ended = true
   self.hub:remove(self)
@@ -152,7 +152,7 @@ function Connection:close(reason)
   end
 end
 
--- Sends a client away for a reason of the service's own.
+-- Closes a connection for a reason of the service.
 local function dismiss(self, why, code)
   if not self.ended then
     finish(self, "service", why)
@@ -166,7 +166,7 @@ function Connection:deliver(message)
     send(self, message.data, message.type == "binary" and "binary" or "text")
   elseif self.backlog then
     local text = json_protocol.message(message, self.backlog:next_id())
-    if self.backlog:push(text) then
+    if self.backlog:push(text, message.expires) then
       send(self, text)
     else
       dismiss(self, "Too many messages have not been acknowledged", CLOSE_POLICY_VIOLATION)
@@ -178,9 +178,9 @@ function Connection:deliver(message)
   end
 end
 
--- Coming back ---------------------------------------------------------------------------------------------------
+-- Recovery ------------------------------------------------------------------------------------------------------
 
--- Waits until a client has been away for too long, or is not away any more.
+-- Ends the connection of a client that has been away for too long.
 local function watch(self)
   while self.expires and not self.ended do
     local left = self.expires - cqueues.monotime()
@@ -205,8 +205,8 @@ local function stay_away(self, why)
   end
 end
 
---- A reliable client is back, over another connection: it is sent what it has not acknowledged. A connection that was
--- not known to be lost is.
+--- A reliable client has recovered over another WebSocket: sends what it has not acknowledged. The earlier WebSocket is
+-- dropped if it still seems to be open.
 ---@param outlet table as of open()
 function Connection:recover(outlet)
   local before = self.outlet
@@ -216,15 +216,15 @@ function Connection:recover(outlet)
   end
   record_opened(self, true)
   send(self, json_protocol.connected(self))
-  for _, text in ipairs(self.backlog:all()) do
+  for _, text in ipairs(self.backlog:all(cqueues.monotime())) do
     send(self, text)
   end
 end
 
---- A connection of the client's is gone.
+--- A WebSocket of the client is gone.
 ---@param outlet table which
 ---@param why string
----@param is_cut boolean nobody took leave: a reliable client may come back
+---@param is_cut boolean without a closing handshake: a reliable client may recover
 function Connection:lost(outlet, why, is_cut)
   if self.ended or outlet ~= self.outlet then
     return
@@ -235,7 +235,7 @@ function Connection:lost(outlet, why, is_cut)
   end
 end
 
--- What clients ask for ------------------------------------------------------------------------------------------
+-- Requests of clients -------------------------------------------------------------------------------------------
 
 local REQUESTS = {}
 
@@ -269,8 +269,8 @@ function REQUESTS.sendToGroup(self, request)
   self.hub:record_message(message, "group " .. request.group, count, self)
 end
 
--- Has the event handler answer an event, and the client wait for that. Returns the name of the error and what it is
--- when there is nobody to ask.
+-- Delivers an event to the event handler and waits for the answer. Returns the name and the text of an error when there
+-- is no event handler for it.
 local function ask_event_handler(self, name, message)
   if not self.events or not self.events:wants(name) then
     return "InternalServerError", ("Nobody receives the event '%s': %s."):format(name,
@@ -298,7 +298,7 @@ function REQUESTS.sequenceAck(self, request)
   end
 end
 
-function REQUESTS.left_out(self, request)
+function REQUESTS.unsupported(self, request)
   self.journal:note("a request was refused: " .. request.reason)
   if request.answer then
     send(self, request.answer)
@@ -316,7 +316,7 @@ local function forget(self, ack_id)
   self.ack_ids[ack_id], self.earlier_ack_ids[ack_id] = nil, nil
 end
 
--- Carries a request out. Its id is remembered before: a client that comes back may send it again while it is under way.
+-- Performs a request. Its id is remembered first: a client that recovers may send it again while it is in progress.
 local function carry_out(self, request)
   local ack_id = request.ack_id
   if not ack_id then
@@ -336,7 +336,7 @@ local function carry_out(self, request)
   end
 end
 
---- Handles one message from the client, and waits for the event handler where that is asked.
+--- Handles one message from the client. An event waits for the event handler's answer.
 ---@param text string
 ---@param kind "text"|"binary" of the frame
 function Connection:receive(text, kind)

@@ -1,5 +1,5 @@
---- One HTTP request and its response over a stream of lua-http: a body within bounds, a response in the service's
--- manner, and an end for a request that is not read to its own.
+--- One HTTP request and its response over a stream of lua-http: reads a body of limited size, writes a response with
+-- the service's headers, and closes the connection of a request that was not read to its end.
 
 local cqueues = require "cqueues"
 local http_headers = require "http.headers"
@@ -13,7 +13,7 @@ local MAX_BODY_BYTES = 1024 * 1024
 local MAX_LENGTH_DIGITS = 15
 local READ_SECONDS = 30 -- for a request's body
 local WRITE_SECONDS = 30
-local MAX_DISCARDED_BYTES = 16 * 1024 * 1024 -- of a body nobody wants, so that its sender reads the answer
+local MAX_DISCARDED_BYTES = 16 * 1024 * 1024 -- of an unread body, so that its sender can read the response
 local DISCARD_SECONDS = 2
 local DISCARDED_BYTES = 64 * 1024 -- at a time
 
@@ -21,7 +21,7 @@ local PROBLEM = "^application/problem%+json"
 
 exchange.BAD_REQUEST = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
---- Whether a request says once how long its body is, with a number that can be.
+--- Whether a request states the length of its body at most once, as a valid number.
 ---@param headers table of lua-http
 ---@return boolean
 function exchange.has_clear_length(headers)
@@ -37,7 +37,7 @@ local function too_large()
     ("The body has to have at most %d bytes."):format(MAX_BODY_BYTES))
 end
 
---- Reads a request's body. One that is too large is not kept; write() and cut_off() deal with the rest of it.
+--- Reads a request's body. The rest of one that is too large is discarded by finish().
 ---@param stream table of lua-http
 ---@param headers table
 ---@return string|nil body

@@ -1,4 +1,4 @@
---- Where WebSocket clients come in: shakes hands with them, and runs their connection to its end.
+--- Accepts WebSocket clients and serves their connections.
 
 local auth = require "webpubsub.emulator.auth"
 local connection = require "webpubsub.emulator.connection"
@@ -11,17 +11,17 @@ local gateway = {}
 local HANDSHAKE_SECONDS = 10
 local CLOSE_POLICY_VIOLATION = 1008
 
-local LEFT_OUT = {
+local UNSUPPORTED = {
   mqtt = "MQTT clients are not part of this emulator.",
   socketio = "Socket.IO clients are not part of this emulator.",
 }
 
---- What clients of a kind that is left out are answered, whatever their method and the rest of their path: those of
--- Socket.IO ask with a slash at the end, and by polling first.
+--- The response to clients of unsupported kinds, for any method and any path below theirs: Socket.IO clients begin with
+-- polling, and their path ends with a slash.
 ---@param target string path and query
 ---@return EmulatorResponse|nil
-function gateway.left_out(target)
-  local message = LEFT_OUT[target:match("^/clients/(%a+)/")]
+function gateway.refuse_unsupported(target)
+  local message = UNSUPPORTED[target:match("^/clients/(%a+)/")]
   return message and responses.error(501, "Error.NotImplemented", message) or nil
 end
 
@@ -47,7 +47,7 @@ local function run(server, peer, client)
   client:lost(peer, why, is_cut)
 end
 
--- Admits a client if the event handler agrees, and serves it. Returns the response to refuse with.
+-- Serves a new client, if the event handler admits it. Returns the response to refuse it with.
 local function serve_new(server, shake, on_upgrade)
   local options = {
     hub = server:hub(shake.hub),
@@ -74,7 +74,7 @@ local function serve_new(server, shake, on_upgrade)
   end
 end
 
--- The connection that a client wants back; nil if there is none for it.
+-- The connection that a client wants to recover; nil if there is none for it.
 local function find_earlier(server, shake)
   local hub = server.hubs[shake.hub]
   local client = hub and hub.connections[shake.connection_id]
@@ -84,8 +84,8 @@ local function find_earlier(server, shake)
   end
 end
 
--- Serves a client that wants an earlier connection back; one that cannot have it is closed with the code that says so.
-local function serve_again(server, shake, welcome, on_upgrade)
+-- Serves a client that recovers its connection. If that is not possible, the close code tells it so.
+local function serve_recovered(server, shake, welcome, on_upgrade)
   local peer = accept(shake, shake.subprotocol, on_upgrade)
   local client = peer and find_earlier(server, shake)
   if client then
@@ -115,7 +115,7 @@ function gateway.handle(server, stream, headers, parsed, on_upgrade)
   if not shake then
     return refusal, about
   elseif shake.reconnection_token then
-    return serve_again(server, shake, welcome, on_upgrade)
+    return serve_recovered(server, shake, welcome, on_upgrade)
   end
   return serve_new(server, shake, on_upgrade)
 end

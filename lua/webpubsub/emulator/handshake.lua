@@ -1,5 +1,5 @@
---- What a client says in its handshake, before any of it is acted upon: where it wants to go, who it is, which
--- sub-protocol it can speak; or the response that refuses it.
+--- Reads and checks a client's handshake before anything else happens: the hub, the token, the sub-protocols. A
+-- handshake that is not valid yields the response to refuse it with.
 
 local http_websocket = require "http.websocket"
 
@@ -10,13 +10,13 @@ local responses = require "webpubsub.emulator.responses"
 
 local handshake = {}
 
-local LEFT_OUT_SUBPROTOCOL = "^protobuf%."
+local UNSUPPORTED_SUBPROTOCOL = "^protobuf%."
 
 local function refuse(response, problem)
   error({ response = response, problem = problem }, 0)
 end
 
--- An empty one is none.
+-- An empty claim counts as absent.
 local function string_claim(claims, name)
   return type(claims[name]) == "string" and claims[name] ~= "" and claims[name] or nil
 end
@@ -50,8 +50,8 @@ local function read_offered(headers)
   return offered
 end
 
--- Returns the sub-protocol to speak, nil for none. A client that offers one which is left out is served if it also
--- offers one that is not.
+-- Returns the sub-protocol to use, nil for none. A client that offers unsupported ones is served if it also offers a
+-- supported one.
 local function choose_subprotocol(offers, offered)
   for _, subprotocol in ipairs(connection.SUBPROTOCOLS) do
     if offers[subprotocol] then
@@ -59,7 +59,7 @@ local function choose_subprotocol(offers, offered)
     end
   end
   for _, subprotocol in ipairs(offered) do
-    if subprotocol:find(LEFT_OUT_SUBPROTOCOL) then
+    if subprotocol:find(UNSUPPORTED_SUBPROTOCOL) then
       refuse(responses.error(501, "Error.NotImplemented", ("The sub-protocol %s is not part of this emulator; use %s.")
         :format(subprotocol, connection.SUBPROTOCOLS[2])))
     end

@@ -61,7 +61,7 @@ local function announce(serving, key, host, write)
   write(("export WebPubSubConnectionString='Endpoint=%s;AccessKey=%s;Version=1.0;'%s"):format(serving.endpoint,
     is_default and key or "KEY", is_default and "" or "   # KEY: what --key was given"))
   write("webpubsub url --hub chat --user alice   # a URL for a WebSocket client")
-  write(("# %s/ shows what goes on"):format(serving.endpoint))
+  write(("# live view in a browser: %s/"):format(serving.endpoint))
   if is_default and not origins.is_loopback(host) then
     write(("warning: everybody knows the default access key, and %s is not this machine only: "
       .. "give it a --key of your own"):format(host))
@@ -110,7 +110,7 @@ end
 ---@field tls boolean? serve https and wss with a self-signed certificate
 ---@field tls_cert_out string? file to write that certificate to, as PEM
 ---@field allow_origin string[]? web sites that may use it besides those on this machine
----@field keep_seconds number? how long a reliable client whose connection was cut may come back, default 60
+---@field keep_seconds number? how long a reliable client whose connection was cut can recover, default 60
 ---@field event_handler string? URL to deliver events to; `{hub}` stands for the hub
 ---@field event_handler_events string[]? which ones, default: connect, connected, disconnected and `*`, all user events
 ---@field open_page boolean? serve the page to other machines too

@@ -1,4 +1,4 @@
---- What happened lately, for whoever looks: the log and the page. It remembers a bounded number of entries.
+--- A bounded record of what happened recently. The log and the page listen to it.
 
 local Journal = {}
 Journal.__index = Journal
@@ -25,7 +25,7 @@ end
 ---@field status integer? of a request or of an event's answer
 ---@field problem string? why it failed
 
---- Records something. The entry belongs to the journal from here on.
+--- Records an entry. The caller must not change the table afterwards.
 ---@param kind string
 ---@param entry table
 function Journal:record(kind, entry)
@@ -43,7 +43,7 @@ function Journal:note(text)
   self:record("note", { text = text })
 end
 
---- What is remembered, oldest first.
+--- The recent entries, oldest first.
 ---@return EmulatorEntry[]
 function Journal:recent()
   local list = {}
@@ -53,7 +53,7 @@ function Journal:recent()
   return list
 end
 
---- Has a function called with each entry from now on.
+--- Calls a function with each entry from now on.
 ---@param listener fun(entry: EmulatorEntry) must neither wait nor raise
 ---@return fun() stop
 function Journal:listen(listener)

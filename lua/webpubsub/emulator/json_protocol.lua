@@ -2,16 +2,19 @@
 
 local base64 = require "webpubsub.emulator.base64"
 local json = require "webpubsub.emulator.json"
-local left_out = require "webpubsub.emulator.left_out"
+local unsupported = require "webpubsub.emulator.unsupported"
 local parameters = require "webpubsub.emulator.parameters"
 
 local json_protocol = {}
+
+local MAX_ACK_ID_DIGITS = 20 -- of an unsigned integer of 64 bits
 
 ---@class EmulatorMessage
 ---@field type "text"|"json"|"binary"
 ---@field data string the bytes; for "json" the JSON text
 ---@field group string? the group it was sent to; nil: sent by the server to users, connections or all
 ---@field from_user string? the user who sent it to the group
+---@field expires number? when it is no longer of use, as cqueues.monotime() has it
 
 function json_protocol.connected(connection)
   return tostring(json.object(
@@ -135,12 +138,12 @@ local READERS = {
 }
 
 ---@class EmulatorClientRequest
----@field type "joinGroup"|"leaveGroup"|"sendToGroup"|"event"|"ping"|"sequenceAck"|"left_out"
+---@field type "joinGroup"|"leaveGroup"|"sendToGroup"|"event"|"ping"|"sequenceAck"|"unsupported"
 ---@field group string? of the three group requests
 ---@field event string? the name of an event
 ---@field message EmulatorMessage? of sendToGroup and event
----@field reason string? of what is left out: a sentence that says so
----@field answer string? of what is left out: the frame that says so; nil for what has no answer
+---@field reason string? of an unsupported request: what is unsupported
+---@field answer string? of an unsupported request: the response; nil if it has none
 ---@field no_echo boolean? of sendToGroup
 ---@field sequence_id integer? of sequenceAck
 ---@field ack_id string? the digits of ackId
@@ -163,13 +166,13 @@ function json_protocol.decode(text)
   local ack_id
   if frame.ackId ~= nil and frame.ackId ~= json.null then
     ack_id = json.member(text, "ackId")
-    if not ack_id:find("^%d+$") then
+    if not ack_id:find("^%d+$") or #ack_id > MAX_ACK_ID_DIGITS then
       return nil, ("The %s message is invalid: 'ackId' has to be an unsigned integer"):format(frame.type)
     end
   end
-  local sentence, answer = left_out.find(frame, ack_id)
+  local sentence, answer = unsupported.find(frame, ack_id)
   if sentence then
-    return { type = "left_out", reason = sentence, answer = answer }
+    return { type = "unsupported", reason = sentence, answer = answer }
   end
   local read = READERS[frame.type]
   if not read then

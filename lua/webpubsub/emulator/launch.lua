@@ -84,7 +84,7 @@ end
 ---@field key string? default the public constant
 ---@field tls boolean?
 ---@field quiet boolean?
----@field keep_seconds number? how long a reliable client whose connection was cut may come back
+---@field keep_seconds number? how long a reliable client whose connection was cut can recover
 ---@field event_handler string? URL to deliver events to
 ---@field event_handler_events string[]? which ones
 ---@field open_page boolean? serve the page to other machines too

@@ -1,8 +1,8 @@
---- The journal's entries as lines to read: `12:31:07 close user alice: 2 closed, 1 excluded · 0.3 ms`.
+--- The journal's entries as lines of text: `12:31:07 close user alice: 2 closed, 1 excluded · 0.3 ms`.
 
 local log = {}
 
-local MAX_TEXT = 500 -- characters of one line, for what strangers send
+local MAX_TEXT = 500 -- characters of one line
 
 local function client(entry)
   return entry.user and ("%s (%s)"):format(entry.user, entry.id) or entry.id
@@ -21,10 +21,10 @@ local DESCRIBE = {
       entry.protocol)
   end,
   away = function(entry)
-    return ("lose %s from %s: %s; it may come back within %g s"):format(client(entry), entry.hub, entry.reason,
+    return ("lose %s from %s: %s; it can recover within %g s"):format(client(entry), entry.hub, entry.reason,
       entry.seconds)
   end,
-  -- A request that closes connections says how many.
+  -- A request that closes connections logs their number.
   closed = function(entry)
     return entry.by ~= "request" and ("disconnect %s from %s: %s"):format(client(entry), entry.hub, entry.reason) or nil
   end,
@@ -53,7 +53,7 @@ function log.line(entry)
   return ("%s %s%s"):format(os.date("%H:%M:%S", entry.time), text, entry.ms and (" · %.1f ms"):format(entry.ms) or "")
 end
 
---- Writes what is recorded from now on.
+--- Writes a line for each entry from now on.
 ---@param journal table
 ---@param write fun(line: string)
 ---@param quiet boolean? notes only

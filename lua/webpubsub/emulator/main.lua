@@ -84,7 +84,7 @@ parser:option("--event-handler", "URL to deliver events to, as the service does;
 parser:option("--event-handler-events", "Which events, as a list with commas: connect, connected, disconnected, "
   .. "joined, left, names of user events or * for all of those (default: connect,connected,disconnected,*).")
   :argname("<names>"):convert(event_names)
-parser:option("--keep-seconds", "How long a reliable client whose connection was cut may come back.", "60")
+parser:option("--keep-seconds", "How long a reliable client whose connection was cut can recover.", "60")
   :argname("<seconds>"):convert(seconds)
 parser:option("--allow-origin", "A web site, as https://host, that may use the emulator besides those on this machine; "
   .. "* for all. May be repeated."):argname("<origin>"):count("*"):convert(web_origin)

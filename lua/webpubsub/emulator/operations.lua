@@ -11,6 +11,8 @@
 -- and returns a response (responses.lua) and, where it did something, a line about that; a parameter that is not valid
 -- is raised as a response (parameters.lua).
 
+local cqueues = require "cqueues"
+
 local auth = require "webpubsub.emulator.auth"
 local base64 = require "webpubsub.emulator.base64"
 local json = require "webpubsub.emulator.json"
@@ -22,6 +24,7 @@ local operations = {}
 
 local DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 200, 200
 local DEFAULT_TOKEN_MINUTES = 60
+local MAX_TTL_SECONDS = 300
 local MAX_INTEGER = 2147483647 -- of 32 bits, as the service has them
 
 -- Path of the URL with which each type of client connects.
@@ -124,7 +127,8 @@ local function send(call, connections, whom)
   message.group = call.ids.group
   local matches = parameters.filter(call.query:first("filter"))
   local excluded = parameters.set(call.query:all("excluded"))
-  parameters.integer(call.query, "messageTtlSeconds", 0, 300)
+  local seconds = parameters.integer(call.query, "messageTtlSeconds", 0, MAX_TTL_SECONDS) or 0
+  message.expires = seconds > 0 and cqueues.monotime() + seconds or nil
   local sent, spared, filtered = 0, 0, 0
   for _, connection in ipairs(connections) do
     if excluded[connection.id] then

@@ -1,5 +1,5 @@
---- Which web sites may use the emulator from a browser. A browser sends the `Origin` of the site whose script asks;
--- other programs send none, and they are not what this protects from.
+--- Which web sites may use the emulator from a browser. A browser sends the `Origin` of the site whose script makes the
+-- request. Other programs send none; this does not protect from them.
 
 local responses = require "webpubsub.emulator.responses"
 
@@ -10,7 +10,7 @@ local origins = {}
 
 local LOOPBACK_NAMES = { ["localhost"] = true, ["[::1]"] = true, ["::1"] = true }
 
---- Whether a host is this very machine.
+--- Whether a host is this machine.
 ---@param host string a name or an address, IPv6 with or without brackets
 ---@return boolean
 function origins.is_loopback(host)
@@ -18,7 +18,7 @@ function origins.is_loopback(host)
   return LOOPBACK_NAMES[host] or host:find("^127%.%d+%.%d+%.%d+$") ~= nil or host:find("%.localhost$") ~= nil
 end
 
--- A name may be made to lead here by whoever owns it, an address may not.
+-- The owner of a name can point it at this machine (DNS rebinding); an address cannot be redirected.
 local function is_address(host)
   return host:find("^%d+%.%d+%.%d+%.%d+$") ~= nil or host:find("^%[[%x:.]+%]$") ~= nil
 end
@@ -27,7 +27,7 @@ local function host_of(authority)
   return authority:match("^(%[.*%])") or authority:match("^[^:]*")
 end
 
---- What an option of the command line has to look like.
+--- Checks an option of the command line.
 ---@param text string
 ---@return boolean
 function origins.is_valid(text)
@@ -43,7 +43,7 @@ function origins.new(allowed)
   return setmetatable({ allowed = set }, Origins)
 end
 
---- Whether the site a request comes from is the emulator itself, under a name that only it can have.
+--- Whether a request comes from a page of the emulator itself, under a name that nobody else can use.
 ---@param headers table of lua-http
 ---@return boolean
 function Origins:is_own(headers)

@@ -11,11 +11,11 @@ local permissions = {}
 --- The names of the permissions, as REST paths and roles spell them.
 permissions.NAMES = { sendToGroup = true, joinLeaveGroup = true }
 
--- A role with a pattern has a name of its own. Patterns come with roles only: the REST operations take what they are
--- given for the name of a group.
+-- Roles with a pattern have names of their own. Only roles have patterns: the REST operations take `targetName` as the
+-- name of a group.
 local PATTERN_NAMES = { sendToGroups = "sendToGroup", joinLeaveGroups = "joinLeaveGroup" }
 
--- Returns what is wrong with the role, nil if nothing is. Roles that are not the service's are the application's.
+-- Returns what is wrong with the role. Other roles than the service's are ignored.
 local function add_role(self, role)
   local name, rest = role:match("^webpubsub%.(%a+)(.*)$")
   local target = rest and rest:match("^%.(.+)$")
@@ -34,7 +34,7 @@ end
 ---@param roles string[]? `webpubsub.sendToGroup`, `webpubsub.joinLeaveGroup`, or either with `.<group>`;
 --- `webpubsub.sendToGroups.<pattern>`, `webpubsub.joinLeaveGroups.<pattern>`
 ---@return table permissions
----@return string[] problems a line for each role that grants nothing because of how it is written
+---@return string[] problems a line for each role that is malformed and so grants nothing
 function permissions.new(roles)
   local self = setmetatable({}, Permissions)
   for name in pairs(permissions.NAMES) do
@@ -58,7 +58,7 @@ function Permissions:grant(name, group)
   end
 end
 
---- Takes the permission for one group away, also from a client that has it for more than that.
+--- Revokes the permission for one group, also from a client that has it for all groups or by a pattern.
 ---@param name string
 ---@param group string
 function Permissions:revoke(name, group)

@@ -6,10 +6,10 @@
 --     ?    one character, any but `.`
 --     *    any number of characters, none of them `.`
 --     **   any number of characters
---     \    takes the special meaning from a `\`, `*` or `?` that follows
+--     \    makes a following `\`, `*` or `?` stand for itself
 --
--- with at most five `*` in a pattern, those of `**` included. Not documented: what a `\` before another character or
--- at the end means, and three `*` in a row. The former is refused here, the latter is a `**` and a `*`.
+-- A pattern has at most five `*`, those of `**` included. Not documented are a `\` before another character or at the
+-- end, which is refused here, and three `*` in a row, which count as `**` and `*`.
 
 local role_patterns = {}
 
@@ -47,7 +47,7 @@ local function parse(text)
   return tokens
 end
 
--- Which positions in the pattern can be reached without reading another character: one is behind each star.
+-- Adds the positions in the pattern that can be reached without reading another character: a star may match nothing.
 local function skip_stars(tokens, reached)
   for index = 1, #tokens do
     if reached[index] and (tokens[index] == SOME or tokens[index] == ANY) then
@@ -57,7 +57,7 @@ local function skip_stars(tokens, reached)
   return reached
 end
 
--- All readings of the pattern are followed at once, so the time is the product of the two lengths at most.
+-- Follows all ways to match at once, so the time is at most proportional to the product of both lengths.
 local function matches(tokens, text)
   local reached = skip_stars(tokens, { true })
   for _, code in utf8.codes(text) do

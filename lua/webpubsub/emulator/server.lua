@@ -54,7 +54,7 @@ end
 
 local function respond(self, stream, headers, on_upgrade)
   local path = headers:get(":path") or ""
-  local refused = self.origins:refuse(headers) or gateway.left_out(path)
+  local refused = self.origins:refuse(headers) or gateway.refuse_unsupported(path)
   if refused then
     return refused
   end
@@ -79,7 +79,7 @@ local function respond(self, stream, headers, on_upgrade)
   })
 end
 
--- Recorded with its path alone: the query may hold a token.
+-- Without the query, which may contain a token.
 local function record_request(self, headers, status, started, about)
   about = about or {}
   about.method = headers:get(":method") or "-"
@@ -104,7 +104,7 @@ local function on_stream(self, stream)
   local upgraded = false
   local response, about = respond(self, stream, headers, function() upgraded = true end)
   if not upgraded and not (about and about.is_silent) then
-    record_request(self, headers, response and response.status, started, about) -- before anybody can know of it
+    record_request(self, headers, response and response.status, started, about) -- before the client has its response
   end
   if response then
     exchange.write(stream, headers:get(":method"), response)
@@ -133,7 +133,7 @@ local function start_events(self, options)
   self.controller:wrap(handler.introduce, handler)
 end
 
--- Has every accepted connection counted as a stranger's at first.
+-- Counts every accepted connection as a stranger's at first.
 local function watch_strangers(self, http)
   self.strangers = strangers.new(http, self.controller)
   local add_socket = http.add_socket
@@ -149,7 +149,7 @@ end
 ---@field key string
 ---@field tls_context table? serves https with it
 ---@field allow_origins string[]? web sites that may use it besides those on this machine
----@field keep_seconds number how long a reliable client whose connection was cut may come back
+---@field keep_seconds number how long a reliable client whose connection was cut can recover
 ---@field event_handler string? URL to deliver events to
 ---@field event_handler_events string[]? which ones, as of client_events.new()
 ---@field open_page boolean? serve the page to other machines too

@@ -1,5 +1,5 @@
---- Bounds how many connections there are that have not shown a valid token yet. When there are too many, no more are
--- accepted until one has shown its token or ended; those that have been silent for a while are cut off to make room.
+--- Limits the number of connections that have not presented a valid token yet. At the limit, accepting pauses until one
+-- of them has presented its token or ended; those that have been silent for a while are closed to make room.
 
 local cqueues = require "cqueues"
 local cqueues_socket = require "cqueues.socket"
@@ -10,7 +10,7 @@ Strangers.__index = Strangers
 local strangers = {}
 
 local MAX_STRANGERS = 512
-local SILENT_SECONDS = 2 -- how long a stranger is waited for when there are too many
+local SILENT_SECONDS = 2 -- a stranger older than this is closed when there are too many
 local LOOK_SECONDS = 0.2
 
 ---@param http table lua-http's server, whose accepting is held up
@@ -40,7 +40,7 @@ local function remove_ended(self)
   end
 end
 
--- What is cut off is closed by the coroutine that waits for its request.
+-- The coroutine that waits for the request closes the socket.
 local function cut_off_silent(self)
   local before = cqueues.monotime() - SILENT_SECONDS
   for socket, since in pairs(self.since) do
@@ -51,7 +51,7 @@ local function cut_off_silent(self)
   end
 end
 
--- Looks until there is room again.
+-- Runs until the number is below the limit again.
 local function make_room(self)
   repeat
     cqueues.sleep(LOOK_SECONDS)
@@ -80,7 +80,7 @@ function Strangers:add(socket)
   end
 end
 
---- A connection has shown a valid token.
+--- A connection has presented a valid token.
 ---@param socket table|nil
 function Strangers:welcome(socket)
   if socket and self.since[socket] then

@@ -1,6 +1,6 @@
 --- Delivers events over HTTP to the URL of an event handler: validation first, then signed CloudEvents in binary mode,
--- as the vendor's reference "CloudEvents extension for Azure Web PubSub event handler" has them. What events say and
--- what answers mean is client_events.lua's business.
+-- as described in the vendor's reference "CloudEvents extension for Azure Web PubSub event handler". The content of
+-- events and the meaning of answers are in client_events.lua.
 
 local cqueues = require "cqueues"
 local condition = require "cqueues.condition"
@@ -16,7 +16,7 @@ local webhook = {}
 
 local ANSWER_SECONDS = 30
 local MAX_ANSWER_BYTES = 1024 * 1024
-local MAX_IN_FLIGHT = 128 -- the others wait for their turn
+local MAX_IN_FLIGHT = 128 -- more events wait in a queue
 local EVENT_ID_BYTES = 16
 local AWPS_VERSION = "1.0"
 
@@ -24,7 +24,7 @@ local function hex(bytes)
   return (bytes:gsub(".", function(byte) return ("%02x"):format(byte:byte()) end))
 end
 
---- Whether something can be the URL of an event handler.
+--- Whether a text is a valid URL of an event handler.
 ---@param text string
 ---@return boolean
 function webhook.is_valid(text)
@@ -55,8 +55,8 @@ function webhook.new(options)
   }, Webhook)
 end
 
--- Values of attributes may be any text, those of headers may not: what is not printable ASCII is percent-encoded, as
--- the HTTP binding of CloudEvents 1.0 has it.
+-- An attribute may have any text, a header may not: everything but printable ASCII is percent-encoded, as the HTTP
+-- binding of CloudEvents 1.0 requires.
 local function header_value(text)
   return (text:gsub("[^\32-\126]", function(byte) return ("%%%02X"):format(byte:byte()) end))
 end
@@ -77,7 +77,7 @@ local function read_body(stream, deadline)
   return table.concat(chunks)
 end
 
--- One exchange. Nothing of the environment has a part in it: no proxy, no cookies, no redirects.
+-- One exchange, without proxies, cookies or redirects.
 local function exchange(url, method, fields, body, deadline)
   local request = http_request.new_from_uri(url)
   request.version, request.proxies, request.cookie_store, request.hsts = 1.1, false, false, false
@@ -102,7 +102,7 @@ local function exchange(url, method, fields, body, deadline)
   return { status = math.tointeger(tonumber(headers:get(":status"))), headers = headers, body = content }
 end
 
--- lua-http raises for what it cannot make sense of.
+-- lua-http raises errors for some malformed responses.
 local function send(url, method, fields, body, deadline)
   local called, answer, why = pcall(exchange, url, method, fields, body, deadline)
   if not called then
@@ -136,7 +136,7 @@ local function ask_for_permission(self, url, deadline)
   return true
 end
 
--- Asks the handler whether it wants events from here, until it once said so; who comes meanwhile waits for the answer.
+-- Validates the URL unless it has been validated before. Events that come meanwhile wait for the answer.
 local function validate(self, url, deadline)
   while self.validating[url] and cqueues.monotime() < deadline do
     self.validated:wait(deadline - cqueues.monotime())
@@ -155,15 +155,18 @@ local function url_for(self, hub)
   return (self.url:gsub("{hub}", hub))
 end
 
---- Asks the handler for its permission ahead of the first event, and records a note of what it said. A URL with a hub
--- in it can be asked only when the hub is known.
+--- Validates the URL before the first event and records the result. A URL with `{hub}` in it is validated with the
+-- first event of each hub.
 function Webhook:introduce()
   if self.url:find("{hub}", 1, true) then
     return
   end
   local allowed, why = validate(self, self.url, cqueues.monotime() + self.answer_seconds)
-  self.journal:note(allowed and ("the event handler %s allows %s"):format(self.url, self.origin)
-    or ("the event handler %s will be asked again with the first event: %s"):format(self.url, why))
+  if allowed then
+    self.journal:record("request", { text = ("validate %s: it allows %s"):format(self.url, self.origin) })
+  else
+    self.journal:note(("the event handler %s is validated again with the first event: %s"):format(self.url, why))
+  end
 end
 
 local function acquire(self, deadline)
@@ -220,7 +223,7 @@ end
 ---@field content_type string
 ---@field body string
 
---- Delivers one event and waits for the answer, within bounds of time and size.
+--- Delivers one event and waits for the answer. Time and size are limited.
 ---@param event EmulatorEvent
 ---@return { status: integer, headers: table, body: string }|nil answer nil when there was none
 ---@return string|nil why

@@ -118,7 +118,7 @@ local function open_session()
 end
 
 local function greet(client, remark)
-  print(("webpubsub %s, %s"):format(webpubsub.version, _VERSION))
+  print(("webpubsub %s, %s"):format(webpubsub._VERSION, _VERSION))
   print(tostring(client))
   if remark then print("(" .. remark .. ")") end
   print "help() tells more, Ctrl-D leaves."

@@ -1,4 +1,4 @@
---- What the page can have done: close a connection, send a message.
+--- The commands of the page: close a connection, send a message.
 
 local json = require "webpubsub.emulator.json"
 
@@ -45,16 +45,16 @@ function COMMANDS.send(server, hub, command)
     #clients) })
 end
 
---- Does what the page asks for.
+--- Performs a command.
 ---@param server table
 ---@param text string
----@return string|nil problem a sentence for who asked
+---@return string|nil problem a sentence to show
 function commands.perform(server, text)
   local command = json.decode(text)
   local perform = type(command) == "table" and COMMANDS[command.type]
   local hub = perform and server.hubs[command.hub]
   if not hub then
-    return "The page asked for what the emulator does not know."
+    return "The emulator does not know this command or this hub."
   end
   return perform(server, hub, command)
 end

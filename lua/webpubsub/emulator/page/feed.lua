@@ -1,5 +1,5 @@
---- What one browser with the page open is sent: at first all there is, then what happens, some of it at a time; and
--- what it asks for. A browser that does not keep up gets all there is again, not what it missed.
+--- The updates for one browser that shows the page: a snapshot first, then batches of entries; and its commands. A
+-- browser that does not keep up gets a new snapshot instead of the entries it missed.
 
 local cqueues = require "cqueues"
 local condition = require "cqueues.condition"
@@ -16,7 +16,7 @@ local MAX_WAITING_BYTES = 1024 * 1024 -- for a browser that does not read
 
 local function send(peer, object)
   local text = tostring(object)
-  -- What others sent may end up in an entry.
+  -- An entry may contain bytes that a peer sent.
   peer:send(utf8.len(text) and text or text:gsub("[\128-\255]", "?"), "text")
 end
 
@@ -72,15 +72,15 @@ local function send_snapshot(server, peer)
     "entries", entries_of(server.journal:recent())))
 end
 
--- Sends what has happened since the last time, unless the browser has yet to read that.
+-- Sends what is pending, unless the browser still has to read earlier updates.
 local function send_changes(server, peer, state)
   if peer.queued_bytes > MAX_WAITING_BYTES then
     return
-  elseif not state.overflown then
+  elseif not state.overflowed then
     send(peer, json.object("type", "entries", "entries", entries_of(state.pending)))
     state.pending = {}
   elseif cqueues.monotime() >= state.next_snapshot then
-    state.pending, state.overflown = {}, false
+    state.pending, state.overflowed = {}, false
     state.next_snapshot = cqueues.monotime() + SNAPSHOT_SECONDS
     send_snapshot(server, peer)
   end
@@ -99,13 +99,13 @@ local function follow(server, peer, state)
   until state.ended
 end
 
---- Serves one browser to its end.
+--- Serves one browser until it is gone.
 ---@param server table
 ---@param peer table a websocket
 function feed.run(server, peer)
   local state = {
     pending = {}, -- entries
-    overflown = false, -- more has happened than is pending
+    overflowed = false, -- entries were dropped
     next_snapshot = cqueues.monotime() + SNAPSHOT_SECONDS,
     ended = false,
     changed = condition.new(), -- signalled for a new entry, and at the end
@@ -114,7 +114,7 @@ function feed.run(server, peer)
     if #state.pending < MAX_PENDING then
       state.pending[#state.pending + 1] = entry
     else
-      state.overflown = true
+      state.overflowed = true
     end
     state.changed:signal()
   end)

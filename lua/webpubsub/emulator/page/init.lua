@@ -1,7 +1,7 @@
---- The page on which one sees what goes on: `GET /`, live over a WebSocket of its own at `/page/live`.
+--- A page that shows the emulator's activity: `GET /`, updated over a WebSocket at `/page/live`.
 --
--- Who reads the page can close connections and send messages without a key, so it is for this machine's browsers, and
--- its WebSocket for the page itself: no other site's script gets through.
+-- The page can close connections and send messages without a key. So it is served to browsers on this machine only, and
+-- its WebSocket accepts the page itself only, no script of another site.
 
 local digest = require "openssl.digest"
 local http_websocket = require "http.websocket"
@@ -26,7 +26,7 @@ local function hash(text)
   return "'sha256-" .. base64.encode(digest.new("sha256"):final(text)) .. "'"
 end
 
--- Nothing is loaded from anywhere, and nothing runs but what stands in the page.
+-- Nothing is loaded from elsewhere, and no script runs but the page's own.
 local HEADERS = {
   ["content-type"] = "text/html; charset=utf-8",
   ["cache-control"] = "no-store",
@@ -79,7 +79,7 @@ end
 ---@param path string of the request
 ---@param on_upgrade fun() called when the connection has become a WebSocket
 ---@return EmulatorResponse|nil response nil once the connection was a WebSocket
----@return table|nil about for the journal, which does not tell that somebody looked
+---@return table|nil about for the journal; loading the page is not recorded
 function page.handle(server, stream, headers, path, on_upgrade)
   local method = headers:get(":method")
   if method ~= "GET" and method ~= "HEAD" then

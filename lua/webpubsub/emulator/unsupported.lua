@@ -1,10 +1,10 @@
---- What the emulator leaves out of the JSON protocol: which requests those are, and the frame that says so. Each is
--- answered as the service answers one of its kind that fails, in the formats of the vendor's reference "Azure Web
--- PubSub supported JSON WebSocket subprotocol" and of its JavaScript client 1.1.0, under an error name of its own.
+--- Requests of the JSON protocol that the emulator does not support, and the frames that say so. Each is answered with
+-- the failure response of its kind, in the formats of the vendor's reference "Azure Web PubSub supported JSON WebSocket
+-- subprotocol" and of its JavaScript client 1.1.0, with the error name NotSupported.
 
 local json = require "webpubsub.emulator.json"
 
-local left_out = {}
+local unsupported = {}
 
 local NAME = "NotSupported"
 
@@ -33,7 +33,7 @@ local function stream_refused(frame)
   return STREAMS, stream_closed(frame.streamId)
 end
 
--- Neither of those with this has an answer.
+-- These requests have no response.
 local function ignored()
   return INVOCATIONS
 end
@@ -45,7 +45,7 @@ local BY_TYPE = {
   end,
   invokeResponse = ignored,
   cancelInvocation = ignored,
-  -- It starts a stream if it names one; otherwise it is the plain request.
+  -- With `stream` it starts a stream; without, it is supported.
   sendToGroup = function(frame)
     if type(frame.stream) == "table" then
       return STREAMS, stream_closed(frame.stream.streamId)
@@ -58,12 +58,12 @@ local BY_TYPE = {
   unsubscribeGroupState = state_refused,
 }
 
---- Whether a request is left out.
+--- Checks whether a request is unsupported.
 ---@param frame table decoded
 ---@param ack_id string? the digits of its ackId
----@return string|nil sentence that says so, nil if it is not left out
+---@return string|nil sentence what is unsupported; nil: the request is supported
 ---@return string|nil answer the frame for the client, nil for a request that has no answer
-function left_out.find(frame, ack_id)
+function unsupported.find(frame, ack_id)
   local describe = BY_TYPE[frame.type]
   if not describe then
     return nil
@@ -72,4 +72,4 @@ function left_out.find(frame, ack_id)
   return sentence, answer and tostring(answer)
 end
 
-return left_out
+return unsupported
