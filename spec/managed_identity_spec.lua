@@ -107,6 +107,41 @@ describe("a managed identity", function()
     assert.are.equal(0, #service:requests())
   end)
 
+  it("of Service Fabric is asked over TLS, of the one certificate whose thumbprint the environment has", function()
+    local fabric = scripted_server.start({ tls = certs.self_signed })
+    local pipe = io.popen("openssl x509 -noout -fingerprint -sha1 -in " .. certs.self_signed.cert)
+    local thumbprint = pipe:read("*a"):match("=([%x:]+)"):gsub(":", "")
+    pipe:close()
+    local function ask(print_of_it)
+      fabric:script({ default = azure.token("from-fabric") })
+      return call(azure.managed_identity({ IDENTITY_ENDPOINT = fabric.origin .. "/t", IDENTITY_HEADER = "the-secret",
+        IDENTITY_SERVER_THUMBPRINT = print_of_it }), { retries = 0, timeout = 5 })
+    end
+    for _, wrong in ipairs({ ("0"):rep(40), thumbprint:sub(1, 39) .. (thumbprint:sub(40) == "0" and "1" or "0") }) do
+      local err = calls.refusal(ask, wrong)
+      assert.are.same({ "credential", "certificate" }, { err.kind, err.code })
+    end
+    assert.are.equal(0, #fabric:requests())
+    assert.are.equal(204, ask(thumbprint).status)
+    assert.are.equal(204, ask(thumbprint:lower()).status)
+    local request = fabric:requests()[1]
+    assert.are.same({ "/t?api-version=2019-07-01-preview&" .. RESOURCE, "the-secret" },
+      { request.target, request.headers:get("secret") })
+    assert.are.equal("certificate", calls.refusal(ask, ("0"):rep(40)).code) -- whatever sessions and connections are kept
+    local err = calls.refusal(azure.managed_identity, { IDENTITY_ENDPOINT = "http://localhost", IDENTITY_HEADER = "h",
+      IDENTITY_SERVER_THUMBPRINT = thumbprint })
+    assert.are.equal("IDENTITY_ENDPOINT", err.argument)
+    err = calls.refusal(ask, "abc")
+    assert.are.same({ "argument", "IDENTITY_SERVER_THUMBPRINT" }, { err.kind, err.argument })
+    err = calls.refusal(function()
+      return azure.client(service, azure.managed_identity({ IDENTITY_ENDPOINT = fabric.origin, IDENTITY_HEADER = "h",
+        IDENTITY_SERVER_THUMBPRINT = thumbprint }), { transport = function() return { status = 204 } end })
+        :close_user_connections({ user = "alice" })
+    end)
+    assert.is_truthy(err.message:find("a transport of one's own cannot check a thumbprint", 1, true), err.message)
+    fabric:stop()
+  end)
+
   it("in the default chain is the one of AZURE_CLIENT_ID, where its source takes an id", function()
     local function asked_for(variables, defaults)
       source:reset()

@@ -118,6 +118,13 @@ describe("in NGINX, a credential", function()
       (web:run("return (the_client:client_access_url { user = 'alice' })")))
   end)
 
+  it("cannot check Service Fabric's thumbprint, and says so", function()
+    contains(web:run([[
+      local function getenv(name) return name:find "^IDENTITY_" and "http://localhost" or nil end
+      return outcome(require("webpubsub.credential.managed_identity").source, nil, getenv)
+    ]]), "argument unsupported", "cannot be checked inside NGINX")
+  end)
+
   it("never starts a program", function()
     contains(web:run("return outcome(webpubsub.credential.azure_cli)"), "argument unsupported",
       "a worker of NGINX must not")

@@ -11,7 +11,7 @@ local ARC_KEYS = "/var/opt/azcmagent/tokens"
 local IMDS_SECONDS = 90 -- it is updated now and then, for more than a minute
 
 local NO_THUMBPRINTS = "Service Fabric's endpoint is known by the thumbprint of its certificate, which cannot be "
-  .. "checked here: give a function as the credential"
+  .. "checked inside NGINX; give a function as the credential"
 
 -- The first whose variables are all there.
 local sources = {
@@ -23,6 +23,21 @@ local sources = {
   { "cloud_shell", "MSI_ENDPOINT" },
   { "imds", takes_id = true },
 }
+
+-- Service Fabric's certificate is signed by nobody; its SHA-1 is in the environment.
+local function read_thumbprint(getenv)
+  local thumbprint = options.variable(getenv, "IDENTITY_SERVER_THUMBPRINT")
+  if options.inside_nginx() then
+    core.raise("argument", "unsupported", NO_THUMBPRINTS, "credential", "credential." .. KIND)
+  elseif not options.variable(getenv, "IDENTITY_ENDPOINT"):lower():find "^https://" then
+    core.raise("argument", "invalid", "IDENTITY_ENDPOINT must begin with https:// where IDENTITY_SERVER_THUMBPRINT is set",
+      "IDENTITY_ENDPOINT", "credential." .. KIND)
+  elseif #thumbprint ~= 40 or thumbprint:find "%X" then
+    core.raise("argument", "invalid", "IDENTITY_SERVER_THUMBPRINT must be 40 hexadecimal digits",
+      "IDENTITY_SERVER_THUMBPRINT", "credential." .. KIND)
+  end
+  return thumbprint
+end
 
 local function has_all(entry, getenv)
   for index = 2, #entry do
@@ -50,9 +65,6 @@ function managed_identity.source(given, getenv, defaults)
   given, defaults = options.checked(given, KIND), defaults or {}
   local entry = choose(getenv)
   local kind = entry[1]
-  if kind == "service_fabric" then
-    core.raise("argument", "unsupported", NO_THUMBPRINTS, "credential", "credential." .. KIND)
-  end
   given.source, given.place_name = kind, entry[2]
   given.place = entry[2] and options.variable(getenv, entry[2])
   given.secret = entry.secret and options.variable(getenv, entry.secret)
@@ -63,6 +75,7 @@ function managed_identity.source(given, getenv, defaults)
   if kind == "imds" then given.place, given.place_name = defaults.imds, "imds" end
   local fields = { seconds = given.timeout or kind == "imds" and IMDS_SECONDS, is_imds = kind == "imds" }
   if kind == "arc" then fields.folder = defaults.arc_keys or ARC_KEYS end
+  if kind == "service_fabric" then fields.thumbprint = read_thumbprint(getenv) end
   return source.of_identity(core.identity(given, "credential." .. KIND), names[kind], fields)
 end
 

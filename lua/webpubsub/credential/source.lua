@@ -67,6 +67,11 @@ end
 local Identity = {}
 Identity.__index = Identity
 
+local function transport_to(self, request)
+  local origin, near = self.identity:origin()
+  return request.reach(origin, near, self.thumbprint)
+end
+
 -- Sends a call; returns what is left of it where no answer came: nil, code, message and the seconds to wait.
 local function send(self, call, transport, cancelled)
   local _, err = driver.run(call, { transport = transport }, nil, { withdrawn = cancelled })
@@ -83,7 +88,7 @@ end
 
 function Identity:fetch(request)
   local identity = self.identity
-  local transport = request.reach(identity:origin())
+  local transport = transport_to(self, request)
   local call, code, message =
     identity:prepare(transport.wall(), request.claims, request.seconds, request.retries)
   if not call then return nil, code, message end
@@ -99,7 +104,7 @@ end
 
 --- Is anybody there at all? Asked with a short limit of time, where most often nobody is.
 function Identity:answers(request, seconds)
-  local transport = request.reach(self.identity:origin())
+  local transport = transport_to(self, request)
   local call, code, message = self.identity:probe(seconds)
   if not call then return nil, code, message end
   return send(self, call, transport, request.cancelled)
@@ -108,7 +113,8 @@ end
 --- A source that is an identity of the core's.
 ---@param identity table  of core.identity
 ---@param name string  for people
----@param fields table|nil  `seconds` for a request; `folder` of key files, where Azure Arc is asked
+---@param fields table|nil  `seconds` for a request; `folder` of key files, where Azure Arc is asked; `thumbprint`
+---  of the server's certificate, where it is known by that
 function source.of_identity(identity, name, fields)
   local self = setmetatable({ identity = identity, name = name }, Identity)
   for field, value in pairs(fields or {}) do self[field] = value end

@@ -21,21 +21,26 @@ local SHARED = { "ca_file", "connect_timeout", "transport" }
 
 local LIMITS = { max_response_bytes = 262144, max_connections = 4, pool_size = 4 }
 
---- How a client reaches other servers than the service: `reach(origin, near)` returns a transport, always the same one.
---- What is near is reached without a proxy.
+--- How a client reaches other servers than the service: `reach(origin, near, thumbprint)` returns a transport, always
+--- the same one. What is near is reached without a proxy; with a thumbprint the certificate that has it is trusted, and
+--- no other.
 ---@param options webpubsub.Options
----@return fun(origin: string, near: boolean): table
+---@return fun(origin: string, near: boolean, thumbprint: string?): table
 function transport.reacher(options)
   local shared, proxy, transports = {}, core.field(options, "proxy"), {}
   for name, value in pairs(LIMITS) do shared[name] = value end
   for _, name in ipairs(SHARED) do shared[name] = core.field(options, name) end
-  return function(origin, near)
-    if not transports[origin] then
-      shared.proxy = proxy
+  return function(origin, near, thumbprint)
+    local key = origin .. (thumbprint or "")
+    if not transports[key] then
+      if thumbprint and shared.transport then
+        core.raise("argument", "unsupported", "a transport of one's own cannot check a thumbprint", "transport")
+      end
+      shared.proxy, shared.thumbprint = proxy, thumbprint
       if near then shared.proxy = false end
-      transports[origin] = transport.new(origin, shared)
+      transports[key] = transport.new(origin, shared)
     end
-    return transports[origin]
+    return transports[key]
   end
 end
 
