@@ -127,7 +127,7 @@ describe("a managed identity", function()
     local request = fabric:requests()[1]
     assert.are.same({ "/t?api-version=2019-07-01-preview&" .. RESOURCE, "the-secret" },
       { request.target, request.headers:get("secret") })
-    assert.are.equal("certificate", calls.refusal(ask, ("0"):rep(40)).code) -- whatever sessions and connections are kept
+    assert.are.equal("certificate", calls.refusal(ask, ("0"):rep(40)).code) -- whatever connections are kept
     local err = calls.refusal(azure.managed_identity, { IDENTITY_ENDPOINT = "http://localhost", IDENTITY_HEADER = "h",
       IDENTITY_SERVER_THUMBPRINT = thumbprint })
     assert.are.equal("IDENTITY_ENDPOINT", err.argument)

@@ -41,8 +41,11 @@ static void take_text(const struct wps_json_reader *reader, char *out, size_t si
 
     wps_json_text(reader, &text);
     while (length < text.length && length < size - 1 && text.data[length] != '\r' && text.data[length] != '\n') {
-        unsigned char byte = (unsigned char)text.data[length];
-        out[length++] = byte < ' ' || byte == 0x7f ? ' ' : (char)byte;
+        struct wps_slice byte = { text.data + length, 1 };
+        out[length] = text.data[length];
+        if (wps_slice_has_control(byte))
+            out[length] = ' ';
+        length++;
     }
     if (length < text.length) /* not in the middle of a character */
         while (length && ((unsigned char)text.data[length] & 0xc0) == 0x80)

@@ -273,7 +273,9 @@ static void complain(const struct program *self, const char *name, struct wps_er
         text.length -= 7;
     }
     while (length < text.length && length < SHOWN && text.data[length] != '\n' && text.data[length] != '\r') {
-        line[length] = text.data[length] >= ' ' && text.data[length] < 0x7f ? text.data[length] : ' ';
+        line[length] = text.data[length];
+        if ((unsigned char)line[length] < ' ' || (unsigned char)line[length] >= 0x7f)
+            line[length] = ' ';
         length++;
     }
     line[length] = '\0';

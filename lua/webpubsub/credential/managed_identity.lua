@@ -30,8 +30,8 @@ local function read_thumbprint(getenv)
   if options.inside_nginx() then
     core.raise("argument", "unsupported", NO_THUMBPRINTS, "credential", "credential." .. KIND)
   elseif not options.variable(getenv, "IDENTITY_ENDPOINT"):lower():find "^https://" then
-    core.raise("argument", "invalid", "IDENTITY_ENDPOINT must begin with https:// where IDENTITY_SERVER_THUMBPRINT is set",
-      "IDENTITY_ENDPOINT", "credential." .. KIND)
+    core.raise("argument", "invalid", "IDENTITY_ENDPOINT must begin with https:// where IDENTITY_SERVER_THUMBPRINT is "
+      .. "set", "IDENTITY_ENDPOINT", "credential." .. KIND)
   elseif #thumbprint ~= 40 or thumbprint:find "%X" then
     core.raise("argument", "invalid", "IDENTITY_SERVER_THUMBPRINT must be 40 hexadecimal digits",
       "IDENTITY_SERVER_THUMBPRINT", "credential." .. KIND)
