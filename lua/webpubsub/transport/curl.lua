@@ -54,8 +54,8 @@ function transport.new(origin, options)
   local spent -- one exchange object serves one call after the other
 
   local function exchange_in_place(call, cancelled)
-    local method, target, headers, body, seconds, patience, fresh = call:outgoing()
-    local running = curl.start(profile, method, target, headers, body, seconds, patience, fresh, spent)
+    local running, kind, code, message = curl.start(profile, call, spent)
+    if not running then return nil, kind, code, message end
     spent = nil
     while not running:step(cancelled and CANCEL_SLICE or HOOK_SLICE) do
       if cancelled and cancelled() then
@@ -63,9 +63,8 @@ function transport.new(origin, options)
         return withdrawn()
       end
     end
-    local status, received, content, message, stale = running:result()
     spent = running
-    return deliver(call, status, received, content, message, stale)
+    return running:deliver(call)
   end
 
   local function exchange(call, cancelled)
