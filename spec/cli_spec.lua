@@ -317,6 +317,13 @@ describe("a wrong command line", function()
     { "help close_conection", "unknown command 'close_conection'; did you mean 'close-connection'?" },
     { "help clos", "unknown command 'clos'" },
     { "--endpoint " .. NO_SUCH_PORT .. " user-exists alice", "--endpoint needs a key: give --key-file" },
+    { "--auth cli user-exists alice", "--auth needs --endpoint" },
+    { "--auth az --endpoint https://x user-exists alice", "--auth must be default, environment, managed-identity" },
+    { "--auth cli --endpoint https://x --key k user-exists alice", "--auth cannot be used with a key" },
+    { "--auth cli --endpoint https://x --client-id c user-exists alice", "--client-id has no meaning with --auth cli" },
+    { "--auth cli --endpoint https://x --tenant a/b user-exists alice", "--tenant must be the directory's id" },
+    { "--auth cli --endpoint http://x user-exists alice", "--endpoint must be https://" },
+    { "--tenant t user-exists alice", "--tenant needs --auth" },
     { "--endpoint http://example.com --key k user-exists alice", "or give --allow-http" },
     { "--ca-file /nowhere user-exists alice", "/nowhere" },
   }

@@ -25,7 +25,7 @@ end
 
 describe("an option", function()
   local types = {
-    connection_string = "a string", endpoint = "a string", key = "a string", credential = "a function",
+    connection_string = "a string", endpoint = "a string", key = "a string", credential = "a function or table",
     hub = "a string", reverse_proxy = "a string", allow_http = "a boolean", timeout = "a number",
     attempt_timeout = "a number", connect_timeout = "a number", retries = "a number", retry = "a table",
     headers = "a table", user_agent = "a string", policies = "a table", logger = "a function", log_ids = "a boolean",

@@ -35,7 +35,7 @@ describe("a connection string", function()
     ["with the highest port"] = { "Endpoint=https://a.example;Port=65535;AccessKey=k", "https://a.example:65535" },
     ["without a scheme"] = { "Endpoint=a.example;AccessKey=k", "https://a.example" },
     ["with a slash at the end"] = { "Endpoint=https://a.example/;AccessKey=k", "https://a.example" },
-    ["with a key that we do not know"] = { "Endpoint=https://a.example;AuthType=azure;AccessKey=k",
+    ["with a key that we do not know"] = { "Endpoint=https://a.example;Region=eu;AccessKey=k",
       "https://a.example" },
   }
 

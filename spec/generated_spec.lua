@@ -52,7 +52,9 @@ describe("the annotations", function()
     local classes = { new = "Options", context = "Context", retry = "Retry", client_access_url = "AccessArguments",
       each = "EachOptions", ["events.new"] = "events%.Options", connect = "events%.ConnectAnswer",
       user_event = "events%.UserAnswer", mqtt = "events%.MqttAnswer", rejection = "events%.MqttRejection",
-      property = "events%.MqttUserProperty" }
+      property = "events%.MqttUserProperty", client_secret = "ClientSecretOptions",
+      client_certificate = "ClientCertificateOptions", workload_identity = "WorkloadIdentityOptions",
+      managed_identity = "ManagedIdentityOptions", azure_cli = "ProgramOptions", default = "DefaultCredentialOptions" }
     for place, class in pairs(classes) do assert.are.same(accepted(place), annotated(class)) end
   end)
 

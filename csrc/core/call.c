@@ -4,7 +4,8 @@
  *                 ^        |
  *                 |        +---> WAIT -> resume      a failure worth a retry, with time and retries left
  *                 |        |               |
- *                 +--------+---------------+         ... or at once, with the claims a challenge asks for
+ *                 +--------+---------------+         ... or at once, with the claims a challenge asks for, or signed
+ *                                                    with the time by the service's clock
  *
  * A failure may be fed in at every step; a cancelled call is done whatever it was doing. */
 #include "core/service.h"
@@ -120,7 +121,8 @@ enum wps_step wps_call_sign(struct wps_call *call, double now, double wall, stru
     if (request->operation->unsigned_)
         return wps_call_token(call, now, wps_slice_of(NULL));
     start_authorization(call);
-    if (wps_jwt_sign_request(signer, audience, (int64_t)wall, &request->headers, &call->error))
+    call->signed_at = wall + call->clock_offset;
+    if (wps_jwt_sign_request(signer, audience, (int64_t)call->signed_at, &request->headers, &call->error))
         return done(call, now);
     wps_buffer_text(&request->headers, "\r\n");
     return send_attempt(call, now);
@@ -202,6 +204,43 @@ static bool is_failure(const struct wps_operation *operation, int status, struct
     return status < 200 || status > 299;
 }
 
+/* ------------------------------------------------------------------ wrong clocks */
+
+/* Seconds. The service takes tokens whose time is off by 5 minutes; its answer may have been on its way for some. */
+enum { CLOCK_TOLERANCE = 120 };
+/* 2020-01-01 and 2100-01-01: a server whose time is another knows it no better than this machine. */
+static const double earliest = 1577836800, latest = 4102444800;
+
+static double distance(double one, double other)
+{
+    return one > other ? one - other : other - one;
+}
+
+/* Was the call refused because its token was signed by a clock that is wrong? Then `offset` is what must be added to
+ * this machine's. */
+static bool clock_is_wrong(const struct wps_call *call, struct wps_slice headers, double wall, double *offset)
+{
+    double date = wps_response_date(headers);
+
+    if (call->response.status != 401 || !call->signed_at || date < earliest || date > latest
+        || distance(date, call->signed_at) <= CLOCK_TOLERANCE)
+        return false;
+    *offset = distance(date, wall) <= CLOCK_TOLERANCE ? 0 : date - wall;
+    return true;
+}
+
+/* Says in the error that the clocks differ. */
+static void blame_clock(struct wps_call *call, struct wps_slice headers, double wall)
+{
+    double offset = wps_response_date(headers) - wall;
+
+    if (call->response.status == 401 && (call->clock_corrected || distance(offset, 0) > CLOCK_TOLERANCE)
+        && offset + wall >= earliest && offset + wall <= latest)
+        snprintf(call->error.message, sizeof call->error.message,
+                 "this machine's clock is %.0f s %s the service's", distance(offset, 0),
+                 offset > 0 ? "behind" : "ahead of");
+}
+
 enum wps_step wps_call_response(struct wps_call *call, double now, double wall, double random,
                                 enum wps_verdict verdict)
 {
@@ -215,6 +254,7 @@ enum wps_step wps_call_response(struct wps_call *call, double now, double wall, 
                                 false);
     memset(&call->error, 0, sizeof call->error);
     call->retryable = false;
+    call->clock_is_known = call->clock_corrected && status != 401;
     if (!is_error)
         return done(call, now);
     wps_fail(&call->error, WPS_SERVICE, NULL, "", "%s", "");
@@ -223,6 +263,11 @@ enum wps_step wps_call_response(struct wps_call *call, double now, double wall, 
         call->challenged = true;
         return next_attempt(call, now);
     }
+    if (!call->clock_corrected && clock_is_wrong(call, headers, wall, &call->clock_offset)) {
+        call->clock_corrected = true;
+        return next_attempt(call, now);
+    }
+    blame_clock(call, headers, wall);
     if (call->claims.failed) {
         memset(&call->error, 0, sizeof call->error);
         wps_buffer_check(&call->claims, &call->error, "claims");

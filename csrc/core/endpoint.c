@@ -125,12 +125,41 @@ static bool appears_again(struct wps_slice rest, struct wps_slice wanted)
     return false;
 }
 
+/* What a connection string says of Entra ID, in the place of a key. */
+static enum wps_kind check_auth_type(const struct wps_connection_string *parts, struct wps_error *error)
+{
+    enum { SHOWN = 32 };
+    static const char argument[] = "connection_string";
+    struct wps_slice kind = parts->auth_type;
+    bool is_application = wps_slice_is(kind, "azure.app");
+
+    if (!wps_slice_is(kind, "azure") && !wps_slice_is(kind, "azure.msi") && !is_application)
+        return wps_fail(error, WPS_ARGUMENT, argument, "invalid",
+                        "connection_string has AuthType=%.*s, which is unknown; expected azure, azure.msi or azure.app",
+                        wps_slice_has_control(kind) ? 0 : (int)(kind.length < SHOWN ? kind.length : SHOWN), kind.data);
+    if (parts->key.data)
+        return wps_fail(error, WPS_ARGUMENT, argument, "invalid",
+                        "connection_string has AuthType and AccessKey; it can have one of them");
+    if (is_application && !(parts->client_id.length && parts->secret.length && parts->tenant.length))
+        return wps_fail(error, WPS_ARGUMENT, argument, "invalid",
+                        "connection_string with AuthType=azure.app needs ClientId, ClientSecret and TenantId");
+    return WPS_OK;
+}
+
 enum wps_kind wps_connection_string_parse(struct wps_connection_string *parts, struct wps_slice text,
                                           struct wps_error *error)
 {
     static const char form[] = "expected Endpoint=https://<name>.webpubsub.azure.com;AccessKey=<key>;Version=1.0;";
     static const char argument[] = "connection_string";
     struct wps_slice rest = text, name, value, port = { NULL, 0 };
+    const struct {
+        const char *name;
+        struct wps_slice *value;
+    } keys[] = {
+        { "Endpoint", &parts->endpoint }, { "AccessKey", &parts->key },       { "Port", &port },
+        { "AuthType", &parts->auth_type }, { "ClientId", &parts->client_id }, { "ClientSecret", &parts->secret },
+        { "TenantId", &parts->tenant },
+    };
 
     memset(parts, 0, sizeof *parts);
     while (next_part(&rest, &name, &value)) {
@@ -139,16 +168,15 @@ enum wps_kind wps_connection_string_parse(struct wps_connection_string *parts, s
                             "connection_string has a part without '='; %s", form);
         if (appears_again(rest, name))
             return wps_fail(error, WPS_ARGUMENT, argument, "invalid", "connection_string has a key twice; %s", form);
-        if (wps_slice_is(name, "Endpoint"))
-            parts->endpoint = value;
-        else if (wps_slice_is(name, "AccessKey"))
-            parts->key = value;
-        else if (wps_slice_is(name, "Port"))
-            port = value;
+        for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+            if (wps_slice_is(name, keys[i].name))
+                *keys[i].value = value;
     }
     if (!parts->endpoint.length)
         return wps_fail(error, WPS_ARGUMENT, argument, "invalid", "connection_string has no Endpoint; %s", form);
-    if (!parts->key.length)
+    if (parts->auth_type.data && check_auth_type(parts, error))
+        return error->kind;
+    if (!parts->auth_type.data && !parts->key.length)
         return wps_fail(error, WPS_ARGUMENT, argument, "invalid", "connection_string has no AccessKey; %s", form);
     if (port.data && !(parts->port = parse_port(port)))
         return wps_fail(error, WPS_ARGUMENT, argument, "invalid",

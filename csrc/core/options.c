@@ -17,6 +17,12 @@
 #define MQTT WPS_FOR_MQTT
 #define REJECTION WPS_FOR_REJECTION
 #define PROPERTY WPS_FOR_PROPERTY
+#define SECRET WPS_FOR_SECRET
+#define CERTIFICATE WPS_FOR_CERTIFICATE
+#define WORKLOAD WPS_FOR_WORKLOAD
+#define MANAGED WPS_FOR_MANAGED
+#define PROGRAM WPS_FOR_PROGRAM
+#define DEFAULT WPS_FOR_DEFAULT
 
 const struct wps_option wps_options[] = {
     /* ---- where, and as whom */
@@ -25,9 +31,10 @@ const struct wps_option wps_options[] = {
     { .name = "endpoint", .where = CLIENT, .types = WPS_OPTION_STRING,
       .doc = "`https://name.webpubsub.azure.com`, in the place of connection_string, with key or credential" },
     { .name = "key", .where = CLIENT, .types = WPS_OPTION_STRING, .doc = "an access key, with endpoint" },
-    { .name = "credential", .where = CLIENT, .types = WPS_OPTION_FUNCTION,
-      .type = "fun(request: webpubsub.CredentialRequest): string, number",
-      .doc = "returns an Entra ID token and when it expires, in seconds since the epoch; with endpoint" },
+    { .name = "credential", .where = CLIENT, .types = WPS_OPTION_FUNCTION | WPS_OPTION_TABLE,
+      .type = "webpubsub.Credential|webpubsub.CredentialFunction",
+      .doc = "one of `webpubsub.credential`, or a function that returns an Entra ID token and when it expires, in "
+             "seconds since the epoch; with endpoint" },
     { .name = "hub", .where = CLIENT | EVENTS, .types = WPS_OPTION_STRING, .doc = "the hub's name" },
     { .name = "reverse_proxy", .where = CLIENT, .types = WPS_OPTION_STRING,
       .doc = "send there; requests are still signed for the endpoint" },
@@ -200,6 +207,38 @@ const struct wps_option wps_options[] = {
       .initial = "what fits the status", .doc = "the reason code, or the return code of MQTT 3.1.1" },
     { .name = "name", .where = PROPERTY, .types = WPS_OPTION_STRING, .doc = "of the property" },
     { .name = "value", .where = PROPERTY, .types = WPS_OPTION_STRING, .doc = "of the property" },
+
+    /* ---- credentials */
+    { .name = "tenant", .where = SECRET | CERTIFICATE | WORKLOAD | PROGRAM | DEFAULT, .types = WPS_OPTION_FILLED,
+      .doc = "the directory's id, or one of its domains" },
+    { .name = "client_id", .where = SECRET | CERTIFICATE | WORKLOAD | MANAGED | DEFAULT, .types = WPS_OPTION_FILLED,
+      .doc = "the application's id, or of a managed identity" },
+    { .name = "secret", .where = SECRET, .types = WPS_OPTION_FILLED, .doc = "a client secret of the application" },
+    { .name = "certificate", .where = CERTIFICATE, .types = WPS_OPTION_FILLED,
+      .doc = "PEM or PKCS#12 file of the application's certificate, with its private key" },
+    { .name = "key", .where = CERTIFICATE, .types = WPS_OPTION_FILLED,
+      .doc = "PEM file of the private key, where it is not in the certificate's" },
+    { .name = "password", .where = CERTIFICATE, .types = WPS_OPTION_FILLED, .doc = "of the private key" },
+    { .name = "send_chain", .where = CERTIFICATE, .types = WPS_OPTION_BOOLEAN, .initial = "false",
+      .doc = "send the certificates along, for applications that check subject and issuer" },
+    { .name = "token_file", .where = WORKLOAD, .types = WPS_OPTION_FILLED, .initial = "AZURE_FEDERATED_TOKEN_FILE",
+      .doc = "file with a federated token; it is read again for each request" },
+    { .name = "object_id", .where = MANAGED, .types = WPS_OPTION_FILLED,
+      .doc = "of a managed identity, in the place of client_id" },
+    { .name = "resource_id", .where = MANAGED, .types = WPS_OPTION_FILLED,
+      .doc = "of a managed identity, in the place of client_id" },
+    { .name = "exclude", .where = DEFAULT, .types = WPS_OPTION_TABLE, .type = "string[]",
+      .doc = "sources to leave out: `environment`, `workload_identity`, `managed_identity`, `azure_cli`, "
+             "`azure_developer_cli`" },
+    { .name = "authority", .where = SECRET | CERTIFICATE | WORKLOAD | DEFAULT, .types = WPS_OPTION_FILLED,
+      .initial = "AZURE_AUTHORITY_HOST, or \"https://login.microsoftonline.com\"",
+      .doc = "where Entra ID is; other clouds have their own" },
+    { .name = "scope", .where = SECRET | CERTIFICATE | WORKLOAD | MANAGED | PROGRAM | DEFAULT,
+      .types = WPS_OPTION_FILLED, .initial = "\"https://webpubsub.azure.com/.default\"",
+      .doc = "what the token is for; other clouds have their own" },
+    { .name = "timeout", .where = SECRET | CERTIFICATE | WORKLOAD | MANAGED | PROGRAM | DEFAULT,
+      .types = WPS_OPTION_NUMBER, .minimum = 0.001, .maximum = DAY, .unit = "s", .initial = "30",
+      .doc = "for one token; 90 where a virtual machine's managed identity is asked" },
     { .name = NULL },
 };
 

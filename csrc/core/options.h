@@ -1,5 +1,5 @@
-/* options.h - THE table of options: what `new`, a call's context, `retry`, client_access_url, each and events.new may be
- * given, and what handlers of events may answer.
+/* options.h - THE table of options: what `new`, a call's context, `retry`, client_access_url, each, events.new and
+ * the credentials may be given, and what handlers of events may answer.
  *
  * Checks, help, annotations, README and every transport read it, and nothing else says what an option is. */
 #ifndef WPS_OPTIONS_H
@@ -20,7 +20,13 @@ enum wps_where {
     WPS_FOR_MQTT = 256,      /* mqtt in the answer to connect */
     WPS_FOR_REJECTION = 512, /* mqtt in events.reject */
     WPS_FOR_PROPERTY = 1024, /* one of MQTT's user properties */
-    WPS_EVERYWHERE = 2047
+    WPS_FOR_SECRET = 2048, /* credential.client_secret, and so on */
+    WPS_FOR_CERTIFICATE = 4096,
+    WPS_FOR_WORKLOAD = 8192,
+    WPS_FOR_MANAGED = 16384,
+    WPS_FOR_PROGRAM = 32768, /* azure_cli and azure_developer_cli */
+    WPS_FOR_DEFAULT = 65536,
+    WPS_EVERYWHERE = 131071
 };
 
 /* What it may be; there may be several. */

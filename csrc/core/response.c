@@ -63,11 +63,20 @@ static bool within(int value, int low, int high)
     return value >= low && value <= high;
 }
 
+double wps_utc_seconds(const int parts[6])
+{
+    if (!within(parts[0], 1970, 9999) || !within(parts[1], 1, 12) || !within(parts[2], 1, 31)
+        || !within(parts[3], 0, 23) || !within(parts[4], 0, 59) || !within(parts[5], 0, 60))
+        return -1;
+    return (double)days_since_epoch(parts[0], parts[1], parts[2]) * 86400 + parts[3] * 3600.0 + parts[4] * 60.0
+           + parts[5];
+}
+
 /* The three forms of RFC 9110, section 5.6.7; negative: none of them. */
 static double parse_date(const char *text)
 {
     char month[4] = "";
-    int day, year, hour, minute, second;
+    int day = 0, year = 0, hour = 0, minute = 0, second = 0;
     int end = 0; /* set where all of a form has matched */
 
     sscanf(text, "%*3[A-Za-z], %2d %3s %4d %2d:%2d:%2d GMT%n", &day, month, &year, &hour, &minute, &second, &end);
@@ -79,10 +88,9 @@ static double parse_date(const char *text)
     }
     if (!end)
         sscanf(text, "%*3[A-Za-z] %3s %2d %2d:%2d:%2d %4d%n", month, &day, &hour, &minute, &second, &year, &end);
-    if (!end || text[end] != '\0' || !month_number(month) || !within(day, 1, 31) || !within(hour, 0, 23)
-        || !within(minute, 0, 59) || !within(second, 0, 60) || !within(year, 1970, 9999))
+    if (!end || text[end] != '\0')
         return -1;
-    return (double)days_since_epoch(year, month_number(month), day) * 86400 + hour * 3600.0 + minute * 60.0 + second;
+    return wps_utc_seconds((const int[]){ year, month_number(month), day, hour, minute, second });
 }
 
 /* A count in decimal digits, perhaps with a fraction; negative: something else. */
@@ -99,6 +107,18 @@ static double parse_number(const char *text)
     return digit > text && *digit == '\0' ? number : -1;
 }
 
+/* Copies a header's value out as text; false: there is none, or it is too long to be a date or a number. */
+static bool value_of(struct wps_slice headers, const char *name, char *text, size_t size)
+{
+    struct wps_slice value = wps_headers_find(headers, name);
+
+    if (!value.length || value.length >= size)
+        return false;
+    memcpy(text, value.data, value.length);
+    text[value.length] = '\0';
+    return true;
+}
+
 double wps_retry_after(struct wps_slice headers, double wall)
 {
     static const struct {
@@ -107,14 +127,11 @@ double wps_retry_after(struct wps_slice headers, double wall)
     } forms[] = { { "retry-after-ms", 0.001 }, { "x-ms-retry-after-ms", 0.001 }, { "Retry-After", 1 } };
 
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        struct wps_slice value = wps_headers_find(headers, forms[i].name);
         char text[48];
         double number, date;
 
-        if (!value.length || value.length >= sizeof text)
+        if (!value_of(headers, forms[i].name, text, sizeof text))
             continue;
-        memcpy(text, value.data, value.length);
-        text[value.length] = '\0';
         number = parse_number(text);
         if (number >= 0)
             return number * forms[i].unit;
@@ -123,6 +140,13 @@ double wps_retry_after(struct wps_slice headers, double wall)
             return date > wall ? date - wall : 0;
     }
     return -1;
+}
+
+double wps_response_date(struct wps_slice headers)
+{
+    char text[48];
+
+    return value_of(headers, "Date", text, sizeof text) ? parse_date(text) : -1;
 }
 
 /* ------------------------------------------------------------------ codes and challenges */

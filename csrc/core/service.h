@@ -37,6 +37,8 @@ bool wps_segment_is_hollow(struct wps_slice segment);
 struct wps_connection_string {
     struct wps_slice endpoint; /* these point into the text that was parsed */
     struct wps_slice key;
+    struct wps_slice auth_type; /* absent: a key; else "azure" (whatever there is), "azure.msi" or "azure.app" */
+    struct wps_slice tenant, client_id, secret;
     int port; /* 0: none */
 };
 enum wps_kind wps_connection_string_parse(struct wps_connection_string *parts, struct wps_slice text,
@@ -185,6 +187,10 @@ const char *wps_status_text(int status); /* "" where it has no name */
 /* Seconds the service asks to wait: retry-after-ms, x-ms-retry-after-ms, Retry-After as seconds or as a date to be
  * compared with `wall` (seconds since the epoch). Negative: it does not say. */
 double wps_retry_after(struct wps_slice headers, double wall);
+/* When the server says that it answered, in seconds since the epoch. Negative: it does not say. */
+double wps_response_date(struct wps_slice headers);
+/* Seconds since the epoch of year, month, day, hour, minute and second; negative: there is no such time. */
+double wps_utc_seconds(const int parts[6]);
 /* The code of an error whose body has none: x-ms-error-code, the error of WWW-Authenticate, the status text. It
  * points into `headers`, to static text, or to `room`. */
 struct wps_slice wps_fallback_code(int status, struct wps_slice headers, char *room, size_t size);
@@ -247,6 +253,11 @@ struct wps_call {
     bool retryable;     /* trying the same again later might help */
     bool challenged;    /* a claims challenge was answered already */
     struct wps_buffer claims; /* JSON the next token must carry */
+
+    double clock_offset;  /* seconds that are added to this machine's clock when a token is signed */
+    double signed_at;     /* seconds since the epoch, as the last token has them; 0: none was signed */
+    bool clock_corrected; /* the offset is of an answer to this call */
+    bool clock_is_known;  /* ... and the service takes the tokens: good for other calls, too */
 
     int64_t owner; /* the process that prepared it, as the bindings number it */
 

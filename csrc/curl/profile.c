@@ -170,6 +170,28 @@ static enum wps_kind read_proxy(struct wps_profile *profile, const struct wps_pr
     return error->kind;
 }
 
+static enum wps_kind read_thumbprint(struct wps_profile *profile, const char *text, struct wps_error *error)
+{
+    static const char digits[] = "0123456789abcdef";
+    bool valid = !text || strlen(text) == 2 * (size_t)WPS_SHA1_LENGTH;
+
+    if (!text || error->kind)
+        return error->kind;
+    for (size_t i = 0; valid && text[i]; i++) {
+        const char *digit = strchr(digits, wps_lower(text[i]));
+        valid = digit != NULL;
+        if (valid)
+            profile->thumbprint[i / 2] = (unsigned char)(profile->thumbprint[i / 2] << 4 | (digit - digits));
+    }
+    if (!valid)
+        return wps_fail(error, WPS_ARGUMENT, "thumbprint", "invalid", "thumbprint must be 40 hexadecimal digits");
+    if (!wps_trust_takes_thumbprints())
+        return wps_fail(error, WPS_ARGUMENT, "thumbprint", "unsupported",
+                        "libcurl uses another TLS library here, with which no thumbprint can be checked");
+    profile->has_thumbprint = true;
+    return WPS_OK;
+}
+
 static enum wps_kind read_file(struct wps_file *kept, const char *option, const char *path, struct wps_error *error)
 {
     struct stat facts = { 0 };
@@ -206,7 +228,8 @@ static bool same_file(const struct wps_file *a, const struct wps_file *b)
 
 static bool equal(const struct wps_profile *a, const struct wps_profile *b)
 {
-    return same_text(&a->origin, &b->origin) && same_file(&a->ca_file, &b->ca_file)
+    return same_text(&a->origin, &b->origin) && a->has_thumbprint == b->has_thumbprint
+           && memcmp(a->thumbprint, b->thumbprint, sizeof a->thumbprint) == 0 && same_file(&a->ca_file, &b->ca_file)
            && same_file(&a->client_cert, &b->client_cert) && same_file(&a->client_key, &b->client_key)
            && same_text(&a->client_key_password, &b->client_key_password) && same_text(&a->proxy, &b->proxy)
            && same_text(&a->no_proxy, &b->no_proxy) && a->max_connections == b->max_connections
@@ -307,6 +330,7 @@ struct wps_profile *wps_profile_create(const struct wps_profile_options *options
     if (!options->client_cert && (options->client_key || options->client_key_password))
         wps_fail(error, WPS_ARGUMENT, "client_cert", "missing",
                  "client_key and client_key_password are of use with client_cert only");
+    read_thumbprint(profile, options->thumbprint, error);
     read_file(&profile->ca_file, "ca_file", options->ca_file, error);
     read_file(&profile->client_cert, "client_cert", options->client_cert, error);
     read_file(&profile->client_key, "client_key", options->client_key, error);

@@ -8,6 +8,7 @@
 
 struct wps_profile_options {
     const char *origin; /* "https://host[:port]" */
+    const char *thumbprint; /* 40 hexadecimal digits, the SHA-1 of the one certificate that is trusted; NULL: see ca_file */
     const char *ca_file; /* PEM files; NULL: the system's CAs, no client certificate */
     const char *client_cert;
     const char *client_key; /* NULL: it is in client_cert */
@@ -28,12 +29,16 @@ struct wps_file {
     long long identity[5];
 };
 
+enum { WPS_SHA1_LENGTH = 20 };
+
 struct wps_profile {
     struct wps_buffer origin;    /* "https://host:port" */
     struct wps_buffer authority; /* "host:port", for messages */
     struct wps_buffer host;      /* the same without a port that goes without saying */
     int port;
     bool secure; /* https */
+    bool has_thumbprint;
+    unsigned char thumbprint[WPS_SHA1_LENGTH];
     struct wps_file ca_file, client_cert, client_key;
     struct wps_buffer client_key_password;
     struct wps_buffer proxy, no_proxy; /* as libcurl takes them; no proxy: empty */

@@ -45,6 +45,14 @@ static void look_around(void)
                       && strcmp(built->ssl_version + strlen(name), OpenSSL_version(OPENSSL_VERSION_STRING)) == 0;
 }
 
+static pthread_once_t looked = PTHREAD_ONCE_INIT;
+
+bool wps_trust_takes_thumbprints(void)
+{
+    pthread_once(&looked, look_around);
+    return openssl_is_ours;
+}
+
 /* ------------------------------------------------------------------ certificates that are parsed once */
 
 /* As libcurl would: what is in the file is trusted, an intermediate certificate too. What is wrong with the file,
@@ -87,22 +95,49 @@ void wps_trust_free(void *trust)
 
 /* ------------------------------------------------------------------ application */
 
+/* In the place of all that is verified else: is this the one certificate? */
+static int is_the_one(X509_STORE_CTX *presented, void *profile)
+{
+    const struct wps_profile *settings = profile;
+    X509 *certificate = X509_STORE_CTX_get0_cert(presented);
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned length = 0;
+    bool same = certificate && X509_digest(certificate, EVP_sha1(), digest, &length) && length == WPS_SHA1_LENGTH
+                && memcmp(digest, settings->thumbprint, WPS_SHA1_LENGTH) == 0;
+
+    X509_STORE_CTX_set_error(presented, same ? X509_V_OK : X509_V_ERR_CERT_REJECTED);
+    return same;
+}
+
 /* Each new context of TLS, towards a proxy as well. Its keys are nobody's business: SSLKEYLOGFILE, which libcurl obeys,
  * would be a way for the environment to read along. */
-static CURLcode on_context(CURL *easy, void *context, void *store)
+static CURLcode on_context(CURL *easy, void *context, void *data)
 {
+    struct wps_profile *profile = data;
+    X509_STORE *store = __atomic_load_n(&profile->trust, __ATOMIC_ACQUIRE);
+
     (void)easy;
     SSL_CTX_set_keylog_callback(context, NULL);
-    if (store)
+    if (profile->has_thumbprint)
+        SSL_CTX_set_cert_verify_callback(context, is_the_one, profile);
+    else if (store)
         SSL_CTX_set1_cert_store(context, store);
     return CURLE_OK;
 }
 
-static CURLcode apply_store(CURL *easy, X509_STORE *store)
+static CURLcode apply_context(CURL *easy, struct wps_profile *profile)
 {
     CURLcode code = curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_context);
 
-    return code ? code : curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, store);
+    return code ? code : curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, profile);
+}
+
+/* The name in the certificate is nobody's, and a session that is resumed shows no certificate. */
+static CURLcode apply_thumbprint(CURL *easy)
+{
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+
+    return code ? code : curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
 }
 
 /* There is always one of the two and never both, or libcurl would parse the one beside the other. */
@@ -121,7 +156,6 @@ static CURLcode apply_paths(CURL *easy, const char *file, const char *directory,
 
 int wps_trust_apply(struct wps_profile *profile, void *easy)
 {
-    static pthread_once_t looked = PTHREAD_ONCE_INIT;
     const char *file = profile->ca_file.path.length ? profile->ca_file.path.data : NULL;
     const char *directory = NULL;
     X509_STORE *store = NULL;
@@ -137,6 +171,8 @@ int wps_trust_apply(struct wps_profile *profile, void *easy)
     if (file || directory) /* else the TLS library has a store of its own */
         code = apply_paths(easy, store ? NULL : file, directory, built->capath);
     if (!code && openssl_is_ours)
-        code = apply_store(easy, store);
+        code = apply_context(easy, profile);
+    if (!code && profile->has_thumbprint)
+        code = apply_thumbprint(easy);
     return code;
 }

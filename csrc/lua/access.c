@@ -136,7 +136,7 @@ static int core_access(lua_State *L)
     wpsL_check(L, wps_buffer_check(&access->url, &error, "the URL"), &error, operation);
     lua_pushlstring(L, access->url.data, access->url.length);
     if (wps_signer_ready(&client->signer)) {
-        sign(L, client, access, wall, lifetime);
+        sign(L, client, access, wall + (int64_t)client->clock_offset, lifetime);
         lua_pushlstring(L, access->token.data, access->token.length);
     } else {
         lua_pushnil(L);

@@ -47,6 +47,7 @@ struct wps_client {
     struct wps_buffer headers; /* of every request */
     struct wps_limits limits;
     struct wps_random random;
+    double clock_offset; /* seconds between this machine's clock and the service's, as far as a call has found out */
 };
 
 /* ------------------------------------------------------------------ lua/args.c */
@@ -80,6 +81,16 @@ void wpsL_read_limits(lua_State *L, int index, struct wps_limits *limits, const 
 /* Reads a table of headers into a block; the ones that the pipeline writes are refused. */
 void wpsL_read_headers(lua_State *L, int index, struct wps_buffer *block, const char *operation);
 void wpsL_check_user_header(lua_State *L, struct wps_slice name, struct wps_slice value, const char *operation);
+
+/* ------------------------------------------------------------------ lua/text.c, lua/file.c */
+
+/* Pushes a buffer that its userdata frees, for whoever may raise before that. */
+struct wps_buffer *wpsL_push_scratch(lua_State *L, size_t maximum);
+
+/* Reads a regular file of at most `maximum` bytes; `what` names it in the error, which is a `credential` one. With
+ * `itself` a symbolic link is refused. */
+enum wps_kind wps_read_file(const char *path, const char *what, size_t maximum, bool itself, struct wps_buffer *text,
+                            struct wps_error *error);
 
 /* ------------------------------------------------------------------ lua/markers.c */
 
@@ -125,6 +136,8 @@ void wpsL_push_headers(lua_State *L, struct wps_slice block);
 
 void wpsL_register_access(lua_State *L);
 void wpsL_register_events(lua_State *L); /* lua/events.c */
+void wpsL_register_identity(lua_State *L); /* lua/identity.c */
+void wpsL_register_program(lua_State *L);  /* lua/program.c */
 void wpsL_register_text(lua_State *L);   /* lua/text.c */
 void wpsL_register_exchange(lua_State *L); /* lua/exchange.c */
 void wpsL_register_client(lua_State *L);

@@ -116,6 +116,8 @@ static int call_sign(lua_State *L)
     expect(L, call, WPS_TOKEN, "sign()");
     if (is_inherited(call))
         return push_step(L, call, wps_call_disown(call, now));
+    if (call->request.operation->unsigned_) /* of which some have no client */
+        return push_step(L, call, wps_call_token(call, now, wps_slice_of(NULL)));
     return push_step(L, call, wps_call_sign(call, now, wall, &anchored_client(L, 1)->signer));
 }
 
@@ -159,10 +161,14 @@ static int call_respond(lua_State *L)
     struct wps_call *call = wpsL_to_call(L, 1);
     double now = luaL_checknumber(L, 2), wall = luaL_checknumber(L, 3), random = luaL_checknumber(L, 4);
     enum wps_verdict verdict = to_verdict(L, 5, call->request.operation->name);
+    enum wps_step step;
 
     expect(L, call, WPS_SEND, "respond()");
     luaL_argcheck(L, call->response.status, 1, "no response was delivered");
-    return push_step(L, call, wps_call_response(call, now, wall, random, verdict));
+    step = wps_call_response(call, now, wall, random, verdict);
+    if (call->clock_is_known)
+        anchored_client(L, 1)->clock_offset = call->clock_offset;
+    return push_step(L, call, step);
 }
 
 /* failure(now, random, kind, code, message[, stale]) */
@@ -247,6 +253,17 @@ static int call_attempt(lua_State *L)
 static int call_needs_token(lua_State *L)
 {
     lua_pushboolean(L, !wpsL_to_call(L, 1)->request.operation->unsigned_);
+    return 1;
+}
+
+/* clock_offset(): seconds by which an answer to this call has found this machine's clock to be behind; nil: none has. */
+static int call_clock_offset(lua_State *L)
+{
+    const struct wps_call *call = wpsL_to_call(L, 1);
+
+    if (!call->clock_corrected)
+        return 0;
+    lua_pushnumber(L, call->clock_offset);
     return 1;
 }
 
@@ -399,6 +416,7 @@ void wpsL_register_call(lua_State *L)
         { "deliver", call_deliver },       { "respond", call_respond }, { "failure", call_failure },
         { "resume", call_resume },         { "outgoing", call_outgoing }, { "seconds", call_seconds },
         { "left", call_left },             { "attempt", call_attempt },       { "needs_token", call_needs_token }, { "claims", call_claims },
+        { "clock_offset", call_clock_offset },
         { "follow", call_follow },         { "result", call_result },
         { "method", call_method },         { "operation", call_operation }, { "url", call_url },
         { "body", call_body },             { "status", call_status },   { "received", call_received },

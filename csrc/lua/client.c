@@ -176,6 +176,33 @@ static int client_tostring(lua_State *L)
     return 1;
 }
 
+static void set_part(lua_State *L, const char *name, struct wps_slice part)
+{
+    if (part.length) {
+        lua_pushlstring(L, part.data, part.length);
+        lua_setfield(L, -2, name);
+    }
+}
+
+/* connection_credential(string): what it says of Entra ID; nil: it has a key. The client has checked it. */
+static int core_connection_credential(lua_State *L)
+{
+    struct wps_connection_string parts;
+    struct wps_error error = { 0 };
+
+    wpsL_check(L, wps_connection_string_parse(&parts, wpsL_to_slice(L, 1), &error), &error, "new");
+    if (!parts.auth_type.data)
+        return 0;
+    lua_createtable(L, 0, 4);
+    for (const char **kind = (const char *[]){ "azure", "azure.msi", "azure.app", NULL }; *kind; kind++)
+        if (wps_slice_is(parts.auth_type, *kind))
+            set_part(L, "auth_type", wps_slice_of(*kind));
+    set_part(L, "tenant", parts.tenant);
+    set_part(L, "client_id", parts.client_id);
+    set_part(L, "secret", parts.secret);
+    return 1;
+}
+
 /* set_key(client, key): calls sign with it from their next attempt on. */
 static int client_set_key(lua_State *L)
 {
@@ -415,6 +442,7 @@ static int client_prepare(lua_State *L)
     call = reuse_or_push_call(L);
     call->owner = getpid();
     call->limits = client->limits;
+    call->clock_offset = client->clock_offset;
     wps_request_begin(&call->request, operation);
     wps_buffer_append(&call->request.headers, client->headers.data, client->headers.length);
     for (int i = 0; i < WPS_MAX_PARAMETERS && operation->parameters[i]; i++)
@@ -435,6 +463,7 @@ void wpsL_register_client(lua_State *L)
     static const luaL_Reg functions[] = {
         { "client", client_new },       { "set_key", client_set_key }, { "origin", client_origin },
         { "has_key", client_has_key },  { "extras", client_extras },   { "prepare", client_prepare },
+        { "connection_credential", core_connection_credential },
         { NULL, NULL },
     };
 

@@ -84,11 +84,13 @@ static int core_operations(lua_State *L)
 /* The places in which options stand, by the names that programs call them. */
 static const char *const place_names[] = {
     "new",     "context",    "retry", "client_access_url", "each",     "events.new",
-    "connect", "user_event", "mqtt",  "rejection",         "property", NULL,
+    "connect", "user_event", "mqtt",  "rejection",         "property", "client_secret",
+    "client_certificate", "workload_identity", "managed_identity", "azure_cli", "default", NULL,
 };
 static const unsigned places[] = {
     WPS_FOR_CLIENT,  WPS_FOR_CALL,    WPS_FOR_RETRY, WPS_FOR_ACCESS,    WPS_FOR_EACH,     WPS_FOR_EVENTS,
     WPS_FOR_CONNECT, WPS_FOR_MESSAGE, WPS_FOR_MQTT,  WPS_FOR_REJECTION, WPS_FOR_PROPERTY,
+    WPS_FOR_SECRET,  WPS_FOR_CERTIFICATE, WPS_FOR_WORKLOAD, WPS_FOR_MANAGED, WPS_FOR_PROGRAM, WPS_FOR_DEFAULT,
 };
 
 static void push_option(lua_State *L, const struct wps_option *option)
@@ -195,8 +197,12 @@ static int core_field(lua_State *L)
 /* raise(kind, code, message, argument, operation): as the C side raises. */
 static int core_raise(lua_State *L)
 {
-    static const char *const names[] = { "argument", "transport", "protocol", "cancelled", "memory", NULL };
-    static const enum wps_kind kinds[] = { WPS_ARGUMENT, WPS_TRANSPORT, WPS_PROTOCOL, WPS_CANCELLED, WPS_NO_MEMORY };
+    static const char *const names[] = {
+        "argument", "credential", "transport", "protocol", "cancelled", "memory", NULL,
+    };
+    static const enum wps_kind kinds[] = {
+        WPS_ARGUMENT, WPS_CREDENTIAL, WPS_TRANSPORT, WPS_PROTOCOL, WPS_CANCELLED, WPS_NO_MEMORY,
+    };
     struct wps_error error = { 0 };
 
     wps_fail(&error, kinds[luaL_checkoption(L, 1, NULL, names)], luaL_optstring(L, 4, NULL), luaL_checkstring(L, 2),
@@ -289,6 +295,8 @@ __attribute__((visibility("default"))) int luaopen_webpubsub_core(lua_State *L)
     wpsL_register_access(L);
     wpsL_register_text(L);
     wpsL_register_events(L);
+    wpsL_register_identity(L);
+    wpsL_register_program(L);
     wpsL_register_client(L);
     wpsL_register_call(L);
     wpsL_register_exchange(L);

@@ -8,8 +8,8 @@
 
 enum { MAX_CONNECTIONS = 10000 }; /* of a profile in a loop */
 
-static const char *const text_options[] = { "origin", "ca_file", "client_cert", "client_key", "client_key_password",
-                                            "proxy", NULL };
+static const char *const text_options[] = { "origin", "thumbprint", "ca_file", "client_cert", "client_key",
+                                            "client_key_password", "proxy", NULL };
 static const char *const other_options[] = { "connect_timeout", "idle_timeout", "max_connection_age",
                                              "max_response_bytes", "max_header_bytes", "max_connections", NULL };
 
@@ -95,6 +95,7 @@ static int curl_profile(lua_State *L)
     check_names(L, 1);
     options.origin = text_option(L, 1, "origin");
     luaL_argcheck(L, options.origin, 1, "origin is missing");
+    options.thumbprint = text_option(L, 1, "thumbprint");
     options.ca_file = text_option(L, 1, "ca_file");
     options.client_cert = text_option(L, 1, "client_cert");
     options.client_key = text_option(L, 1, "client_key");

@@ -12,8 +12,7 @@ static int scratch_gc(lua_State *L)
     return 0;
 }
 
-/* A buffer that its userdata frees, for pushing a string may raise. */
-static struct wps_buffer *push_scratch(lua_State *L, size_t maximum)
+struct wps_buffer *wpsL_push_scratch(lua_State *L, size_t maximum)
 {
     struct wps_buffer *buffer = lua_newuserdata(L, sizeof *buffer);
 
@@ -37,7 +36,7 @@ static int core_base64(lua_State *L)
 {
     size_t length;
     const char *bytes = luaL_checklstring(L, 1, &length);
-    struct wps_buffer *buffer = push_scratch(L, length / 3 * 4 + 5);
+    struct wps_buffer *buffer = wpsL_push_scratch(L, length / 3 * 4 + 5);
 
     wps_base64(buffer, bytes, length);
     return push_text(L, buffer);
@@ -50,7 +49,7 @@ static int core_decode_base64(lua_State *L)
     struct wps_buffer *buffer;
 
     text.data = luaL_checklstring(L, 1, &text.length);
-    buffer = push_scratch(L, text.length + 1);
+    buffer = wpsL_push_scratch(L, text.length + 1);
     if (!wps_base64_decode(buffer, text) && !buffer->failed) {
         wps_buffer_free(buffer);
         lua_pushnil(L);
@@ -76,7 +75,7 @@ static int core_encode_json(lua_State *L)
     struct wps_buffer *buffer;
 
     lua_settop(L, 1);
-    buffer = push_scratch(L, WPS_MAX_BODY);
+    buffer = wpsL_push_scratch(L, WPS_MAX_BODY);
     wpsL_write_json(L, 1, buffer, &error);
     wpsL_check(L, error.kind ? error.kind : wps_buffer_check(buffer, &error, "json"), &error, NULL);
     return push_text(L, buffer);

@@ -10,23 +10,10 @@ local listing = require "webpubsub.listing"
 local log = require "webpubsub.log"
 local policies = require "webpubsub.policies"
 local task = require "webpubsub.task"
-local custom = require "webpubsub.transport.custom"
+local transport = require "webpubsub.transport"
 require "webpubsub.results"
 
 local client = {}
-
--- Cosockets inside NGINX, libcurl elsewhere. It is loaded now, for a sandbox may take `require` away before a client is
--- made; what keeps it from loading is said then.
-local nginx = rawget(_G, "ngx")
-local loaded, native = pcall(require, "webpubsub.transport." .. (nginx and nginx.socket and "nginx" or "curl"))
-
--- That, or whatever the application brings, with the clock of it.
-local function transport_for(self, options)
-  if not loaded then error(native, 0) end
-  local transport = native.new(core.origin(self), options)
-  local send = core.field(options, "transport")
-  return send and custom.new(send, core.origin(self), transport) or transport
-end
 
 --- Makes a client. Nothing is sent; every mistake in the options is raised here, as an `argument` error.
 ---@param options webpubsub.Options
@@ -34,15 +21,15 @@ end
 function client.new(options)
   local self = core.client(options)
   local extras = core.extras(self)
-  local get_token = core.field(options, "credential")
   extras.policies = policies.check(core.field(options, "policies"))
   extras.logger = log.listener(core.field(options, "logger"))
   extras.server = extras.logger and log.server(core.origin(self))
   extras.log_ids = core.field(options, "log_ids")
-  extras.get_token = get_token and credential.cached(get_token)
+  extras.credential = credential.of(options)
   extras.max_deferred = core.field(options, "max_deferred")
   extras.errors = core.field(options, "errors")
-  extras.transport = transport_for(self, options)
+  extras.transport = transport.new(core.origin(self), options)
+  extras.reach = extras.credential and transport.reacher(options)
   return self
 end
 

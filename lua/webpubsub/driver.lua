@@ -10,7 +10,6 @@
 -- `cancelled` may be asked whether the call is withdrawn: it is the program's function, or a task.
 
 local core = require "webpubsub.core"
-local credential = require "webpubsub.credential"
 local log = require "webpubsub.log"
 local policies = require "webpubsub.policies"
 
@@ -20,7 +19,8 @@ local MAX_SPARE = 256 -- calls of a client that are over and kept to be used aga
 
 -- Everything one call needs that outlives a step; a task is that itself.
 local function set_up(run, call, extras, arguments)
-  run.call, run.transport, run.get_token, run.policies = call, extras.transport, extras.get_token, extras.policies
+  run.call, run.transport, run.policies = call, extras.transport, extras.policies
+  run.credential, run.reach = extras.credential, extras.reach
   local context = arguments and core.field(arguments, "context")
   if context then
     run.policies = policies.join(run.policies, policies.check(core.field(context, "policies"), call:operation()))
@@ -69,17 +69,30 @@ local function apply(run, stage)
   return not over and why or is_withdrawn(run) and "cancelled" or nil
 end
 
+local function get_token(run)
+  local call, transport, credential = run.call, run.transport, run.credential
+  local claims = call:claims()
+  local token = credential:current(claims, transport, run.reach)
+  if token then return call:token(transport.now(), token) end
+  local over, code, message
+  over, token, code, message = ask(run, credential.get, credential, {
+    claims = claims, transport = transport, reach = run.reach, seconds = call:left(transport.now()),
+    cancelled = run.withdrawn,
+  })
+  if not over then return leave(run, token) end
+  if token then return call:token(transport.now(), token) end
+  if is_withdrawn(run) then return withdraw(run) end
+  run.reason = message -- an error of the core's has room for a short one only, and a chain's is longer
+  return fail(run, code == "deadline" and "timeout" or "credential", code, message)
+end
+
 local function authorize(run)
   local call, transport = run.call, run.transport
   local stopped = apply(run, "per_attempt")
   if stopped then return leave(run, stopped) end
-  if not run.get_token then return call:sign(transport.now(), transport.wall()) end
+  if not run.credential then return call:sign(transport.now(), transport.wall()) end
   if not call:needs_token() then return call:token(transport.now()) end
-
-  local over, token, code, message = ask(run, run.get_token, credential.request(call:claims()), transport.wall())
-  if not over then return leave(run, token) end
-  if not token then return fail(run, "credential", code, message) end
-  return call:token(transport.now(), token)
+  return get_token(run)
 end
 
 local function verdict(classify, call)
@@ -111,6 +124,7 @@ local function send(run)
   local random = (status >= 300 or decision == "retry") and core.random() or 0
   local step = call:respond(transport.now(), transport.wall(), random, decision)
   if run.log then run.log:response(status) end
+  if status == 401 and run.log and step ~= "done" and call:clock_offset() then run.log:clock(call:clock_offset()) end
   return step
 end
 
@@ -137,6 +151,7 @@ local function finish(run)
     step = is_withdrawn(run) and withdraw(run) or actions[step](run)
   end
   local response, err = call:result(run.no_throw)
+  if err and err.kind == "credential" and run.reason then err.message = run.reason end
   if run.log then
     local failure = err or response.error -- the latter with no_throw
     if failure then run.log:error(failure) end

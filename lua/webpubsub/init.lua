@@ -6,6 +6,7 @@
 
 local client = require "webpubsub.client"
 local core = require "webpubsub.core"
+local credential = require "webpubsub.credential"
 local events = require "webpubsub.events"
 local filter = require "webpubsub.filter"
 local help = require "webpubsub.help"
@@ -14,6 +15,7 @@ local text_errors = require "webpubsub.text_errors"
 
 return {
   new = client.new,
+  credential = credential.kinds,
   events = events,
   filter = filter,
   gather = task.gather,

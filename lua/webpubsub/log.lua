@@ -1,8 +1,9 @@
 --- What is told to a client's logger: what a call does, without secrets, and without ids unless they are asked for.
 --
 -- Types: "request" (an attempt leaves), "response" (it was answered), "failure" (it was not), "retry" (the call waits
--- for its next attempt), "error" (the call failed for good). What the logger raises is dropped: a log that fails must
--- not fail the call.
+-- for its next attempt), "clock" (this machine's differs from the service's, with whose time the next attempt is
+-- signed), "error" (the call failed for good). What the logger raises is dropped: a log that fails must not fail the
+-- call.
 
 local ipairs, pcall, rawget, setmetatable = ipairs, pcall, rawget, setmetatable
 local tonumber, tostring, type = tonumber, tostring, type
@@ -68,6 +69,11 @@ end
 
 function emitter:retry()
   emit(self, { type = "retry", wait = self.call:seconds() })
+end
+
+--- `difference`: seconds that this machine's clock is behind.
+function emitter:clock(difference)
+  emit(self, { type = "clock", difference = difference })
 end
 
 function emitter:error(err)

@@ -85,12 +85,38 @@ function webpubsub.text_errors(action) end
 ---@field add_query fun(self: webpubsub.Request, name: string, value: string)  until the request is signed
 ---@field all_headers fun(self: webpubsub.Request): table<string, string>  names in lower case
 
+---@class webpubsub.Credential  where tokens come from, and the last one; any number of clients can share it
+
+---@class webpubsub.Credentials  `webpubsub.credential`; each raises what is wrong in its options and sends nothing
+---@field client_secret fun(options: webpubsub.ClientSecretOptions): webpubsub.Credential  an application with a secret
+---@field client_certificate fun(options: webpubsub.ClientCertificateOptions): webpubsub.Credential  a certificate
+---@field workload_identity fun(options?: webpubsub.WorkloadIdentityOptions): webpubsub.Credential  Kubernetes
+---@field managed_identity fun(options?: webpubsub.ManagedIdentityOptions): webpubsub.Credential  what runs in Azure
+---@field azure_cli fun(options?: webpubsub.ProgramOptions): webpubsub.Credential  who has signed in with `az login`
+---@field azure_developer_cli fun(options?: webpubsub.ProgramOptions): webpubsub.Credential  ... with `azd auth login`
+---@field default fun(options?: webpubsub.DefaultCredentialOptions): webpubsub.Credential  the first of these that works
+---@field chain fun(list: (webpubsub.Credential|webpubsub.CredentialFunction)[]): webpubsub.Credential  of one's own
+
+---@alias webpubsub.CredentialFunction fun(request: webpubsub.CredentialRequest): string, number
+
+@@ClientSecretOptions@@
+
+@@ClientCertificateOptions@@
+
+@@WorkloadIdentityOptions@@
+
+@@ManagedIdentityOptions@@
+
+@@ProgramOptions@@
+
+@@DefaultCredentialOptions@@
+
 ---@class webpubsub.CredentialRequest
 ---@field scopes string[]
 ---@field claims? string  JSON that the token must carry, after the service asked for it
 
 ---@class webpubsub.Event
----@field type "request"|"response"|"failure"|"retry"|"error"
+---@field type "request"|"response"|"failure"|"retry"|"clock"|"error"
 ---@field operation string
 ---@field request_id string
 ---@field attempt integer  from 1
@@ -98,6 +124,7 @@ function webpubsub.text_errors(action) end
 ---@field status? integer  of a response or an error
 ---@field elapsed? number  seconds
 ---@field wait? number  seconds until the next attempt
+---@field difference? number  seconds that this machine's clock is behind the service's
 ---@field kind? string  of a failure or an error
 ---@field code? string  of a failure or an error
 ---@field traceparent? string  as it is sent

@@ -21,7 +21,7 @@ function driven.client(answers, options)
   extras.transport = transport
   extras.policies = policies.check(options.policies)
   extras.logger, extras.log_ids = options.logger, options.log_ids
-  extras.get_token = options.credential and credential.cached(options.credential)
+  extras.credential = credential.of(options)
   return client, transport
 end
 

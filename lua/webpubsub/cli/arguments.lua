@@ -4,6 +4,7 @@ local argparse = require "argparse"
 local core = require "webpubsub.core"
 local exits = require "webpubsub.cli.exits"
 local manual = require "webpubsub.cli.manual"
+local settings = require "webpubsub.cli.settings"
 local shard = require "webpubsub.shard"
 local words = require "webpubsub.cli.words"
 
@@ -80,9 +81,13 @@ local function add_service_options(parser)
     parser:option("--connection-string", "Endpoint=...;AccessKey=...; visible to every user of the machine.")
       :argname "<text>",
     parser:option("--connection-string-file", "Read it from this file, of one line."):argname "<file>",
-    parser:option("--endpoint", "https://<name>.webpubsub.azure.com, with a key."):argname "<url>",
+    parser:option("--endpoint", "https://<name>.webpubsub.azure.com, with a key or --auth."):argname "<url>",
     parser:option("--key", "Access key; visible to every user of the machine."):argname "<text>",
     parser:option("--key-file", "Read it from this file, of one line."):argname "<file>",
+    parser:option("--auth", "Entra ID in the place of a key: " .. table.concat(settings.AUTHS, ", ") .. ".")
+      :argname "<how>",
+    parser:option("--tenant", "The directory's id, for --auth."):argname "<id>",
+    parser:option("--client-id", "The application's or managed identity's id, for --auth."):argname "<id>",
     parser:option("--hub", "The hub's name."):argname "<name>",
     parser:option("--reverse-proxy", "Send there; requests are still signed for the endpoint."):argname "<url>",
     parser:option("--proxy", "HTTP proxy; none: not even the environment's."):argname "<url>",

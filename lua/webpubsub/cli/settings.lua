@@ -1,9 +1,13 @@
 --- From options and the environment to the options of `webpubsub.new`.
 
 local report = require "webpubsub.cli.report"
+local webpubsub = require "webpubsub"
 local words = require "webpubsub.cli.words"
 
 local settings = {}
+
+--- How to get tokens of Entra ID.
+settings.AUTHS = { "default", "environment", "managed-identity", "workload-identity", "cli", "developer-cli" }
 
 local MAX_SECRET_BYTES = 65536
 
@@ -55,9 +59,50 @@ local function from(getenv, variable, name)
   return value
 end
 
+local credentials = webpubsub.credential
+
+local makers = {
+  default = function(id) return credentials.default { tenant = id.tenant, client_id = id.client_id } end,
+  environment = function(id)
+    return credentials.default { tenant = id.tenant,
+      exclude = { "workload_identity", "managed_identity", "azure_cli", "azure_developer_cli" } }
+  end,
+  ["managed-identity"] = function(id) return credentials.managed_identity { client_id = id.client_id } end,
+  ["workload-identity"] = credentials.workload_identity,
+  cli = function(id) return credentials.azure_cli { tenant = id.tenant } end,
+  ["developer-cli"] = function(id) return credentials.azure_developer_cli { tenant = id.tenant } end,
+}
+
+-- Which of the two `--auth` takes no notice of.
+local unused = {
+  environment = "client_id", ["managed-identity"] = "tenant", cli = "client_id", ["developer-cli"] = "client_id",
+}
+
+local function add_credential(options, parsed)
+  local make = makers[parsed.auth]
+  if not make then
+    return nil, ("--auth must be %s; it is \"%s\""):format(table.concat(settings.AUTHS, ", "), parsed.auth)
+  elseif not parsed.endpoint then
+    return nil, "--auth needs --endpoint"
+  elseif parsed.key or parsed.key_file or parsed.connection_string or parsed.connection_string_file then
+    return nil, "--auth cannot be used with a key or a connection string"
+  end
+  local extra = unused[parsed.auth]
+  if extra and parsed[extra] then
+    return nil, ("--%s has no meaning with --auth %s"):format(extra:gsub("_", "-"), parsed.auth)
+  end
+  options.endpoint = parsed.endpoint
+  options.credential = make { tenant = parsed.tenant, client_id = parsed.client_id }
+  return true
+end
+
 -- Endpoint and key: what is said on the command line goes before the environment.
 local function add_identity(options, parsed, getenv)
   local wrong
+  if parsed.auth then return add_credential(options, parsed) end
+  if parsed.tenant or parsed.client_id then
+    return nil, (parsed.tenant and "--tenant" or "--client-id") .. " needs --auth"
+  end
   options.endpoint = parsed.endpoint
   options.connection_string, wrong = given(parsed, "connection_string")
   if wrong then return nil, wrong end
@@ -66,7 +111,7 @@ local function add_identity(options, parsed, getenv)
   if parsed.endpoint then
     options.key = options.key or from(getenv, "WebPubSubKey", "key")
     if not options.key then
-      return nil, "--endpoint needs a key: give --key-file, or set WebPubSubKey in the environment"
+      return nil, "--endpoint needs a key: give --key-file, or set WebPubSubKey in the environment; or give --auth"
     end
   elseif not options.connection_string then
     options.connection_string = from(getenv, "WebPubSubConnectionString", "connection_string")

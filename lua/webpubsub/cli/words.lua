@@ -7,6 +7,7 @@ local words = {}
 -- The library's options. Where the environment gave one, `words.set` puts the variable's name here.
 local options = {
   connection_string = "--connection-string", endpoint = "--endpoint", key = "--key", hub = "--hub",
+  credential = "--auth", tenant = "--tenant", client_id = "--client-id",
   reverse_proxy = "--reverse-proxy", proxy = "--proxy", ca_file = "--ca-file", allow_http = "--allow-http",
   timeout = "--timeout", attempt_timeout = "--attempt-timeout", retries = "--retries", request_id = "--request-id",
   headers = "--header", expires_in = "--expires-in", protocol = "--protocol", concurrency = "--concurrency",

@@ -101,6 +101,11 @@ function Host:spawn(action, over, owner)
   return true
 end
 
+--- The host for what others who run here may wait for: this one, where any number can run.
+function Host:apart()
+  return self
+end
+
 --- Does what runs here run for the owner of a coroutine that was spawned?
 function Host:serves(owner)
   local thread = coroutine.running()

@@ -169,6 +169,14 @@ local function starter(self, entry)
   return function() perform(self, entry) end
 end
 
+--- The host for what others who run here may wait for: its timers are not those that wait. Nil in a worker that shuts
+--- down, which gives no more timers.
+function Host:apart()
+  if ngx.worker.exiting() then return nil end
+  self.sibling = self.sibling or nginx.new()
+  return self.sibling
+end
+
 --- Runs `action(owner)` soon, in a timer; at its end `over(owner, ok, ...)` is called with what it returned, or raised.
 --- `owner.wake()` runs it at once, as long as no timer has taken it: it is withdrawn.
 function Host:spawn(action, over, owner)

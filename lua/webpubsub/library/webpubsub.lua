@@ -42,7 +42,7 @@ function webpubsub.text_errors(action) end
 ---@field connection_string? string  `Endpoint=https://…;AccessKey=…;Version=1.0;`, from the portal
 ---@field endpoint? string  `https://name.webpubsub.azure.com`, in the place of connection_string, with key or credential
 ---@field key? string  an access key, with endpoint
----@field credential? fun(request: webpubsub.CredentialRequest): string, number  returns an Entra ID token and when it expires, in seconds since the epoch; with endpoint
+---@field credential? webpubsub.Credential|webpubsub.CredentialFunction  one of `webpubsub.credential`, or a function that returns an Entra ID token and when it expires, in seconds since the epoch; with endpoint
 ---@field hub string  the hub's name
 ---@field reverse_proxy? string  send there; requests are still signed for the endpoint
 ---@field allow_http? boolean  plain http to other machines, proxies among them; default false
@@ -138,12 +138,73 @@ function webpubsub.text_errors(action) end
 ---@field add_query fun(self: webpubsub.Request, name: string, value: string)  until the request is signed
 ---@field all_headers fun(self: webpubsub.Request): table<string, string>  names in lower case
 
+---@class webpubsub.Credential  where tokens come from, and the last one; any number of clients can share it
+
+---@class webpubsub.Credentials  `webpubsub.credential`; each raises what is wrong in its options and sends nothing
+---@field client_secret fun(options: webpubsub.ClientSecretOptions): webpubsub.Credential  an application with a secret
+---@field client_certificate fun(options: webpubsub.ClientCertificateOptions): webpubsub.Credential  a certificate
+---@field workload_identity fun(options?: webpubsub.WorkloadIdentityOptions): webpubsub.Credential  Kubernetes
+---@field managed_identity fun(options?: webpubsub.ManagedIdentityOptions): webpubsub.Credential  what runs in Azure
+---@field azure_cli fun(options?: webpubsub.ProgramOptions): webpubsub.Credential  who has signed in with `az login`
+---@field azure_developer_cli fun(options?: webpubsub.ProgramOptions): webpubsub.Credential  ... with `azd auth login`
+---@field default fun(options?: webpubsub.DefaultCredentialOptions): webpubsub.Credential  the first of these that works
+---@field chain fun(list: (webpubsub.Credential|webpubsub.CredentialFunction)[]): webpubsub.Credential  of one's own
+
+---@alias webpubsub.CredentialFunction fun(request: webpubsub.CredentialRequest): string, number
+
+---@class webpubsub.ClientSecretOptions  tenant, client_id and secret are required
+---@field tenant? string  the directory's id, or one of its domains
+---@field client_id? string  the application's id, or of a managed identity
+---@field secret? string  a client secret of the application
+---@field authority? string  where Entra ID is; other clouds have their own; default AZURE_AUTHORITY_HOST, or "https://login.microsoftonline.com"
+---@field scope? string  what the token is for; other clouds have their own; default "https://webpubsub.azure.com/.default"
+---@field timeout? number  seconds for one token; 90 where a virtual machine's managed identity is asked; 0.001 to 86400; default 30
+
+---@class webpubsub.ClientCertificateOptions  tenant, client_id and certificate are required
+---@field tenant? string  the directory's id, or one of its domains
+---@field client_id? string  the application's id, or of a managed identity
+---@field certificate? string  PEM or PKCS#12 file of the application's certificate, with its private key
+---@field key? string  PEM file of the private key, where it is not in the certificate's
+---@field password? string  of the private key
+---@field send_chain? boolean  send the certificates along, for applications that check subject and issuer; default false
+---@field authority? string  where Entra ID is; other clouds have their own; default AZURE_AUTHORITY_HOST, or "https://login.microsoftonline.com"
+---@field scope? string  what the token is for; other clouds have their own; default "https://webpubsub.azure.com/.default"
+---@field timeout? number  seconds for one token; 90 where a virtual machine's managed identity is asked; 0.001 to 86400; default 30
+
+---@class webpubsub.WorkloadIdentityOptions  by default what the environment says
+---@field tenant? string  the directory's id, or one of its domains
+---@field client_id? string  the application's id, or of a managed identity
+---@field token_file? string  file with a federated token; it is read again for each request; default AZURE_FEDERATED_TOKEN_FILE
+---@field authority? string  where Entra ID is; other clouds have their own; default AZURE_AUTHORITY_HOST, or "https://login.microsoftonline.com"
+---@field scope? string  what the token is for; other clouds have their own; default "https://webpubsub.azure.com/.default"
+---@field timeout? number  seconds for one token; 90 where a virtual machine's managed identity is asked; 0.001 to 86400; default 30
+
+---@class webpubsub.ManagedIdentityOptions
+---@field client_id? string  the application's id, or of a managed identity
+---@field object_id? string  of a managed identity, in the place of client_id
+---@field resource_id? string  of a managed identity, in the place of client_id
+---@field scope? string  what the token is for; other clouds have their own; default "https://webpubsub.azure.com/.default"
+---@field timeout? number  seconds for one token; 90 where a virtual machine's managed identity is asked; 0.001 to 86400; default 30
+
+---@class webpubsub.ProgramOptions
+---@field tenant? string  the directory's id, or one of its domains
+---@field scope? string  what the token is for; other clouds have their own; default "https://webpubsub.azure.com/.default"
+---@field timeout? number  seconds for one token; 90 where a virtual machine's managed identity is asked; 0.001 to 86400; default 30
+
+---@class webpubsub.DefaultCredentialOptions
+---@field tenant? string  the directory's id, or one of its domains
+---@field client_id? string  the application's id, or of a managed identity
+---@field exclude? string[]  sources to leave out: `environment`, `workload_identity`, `managed_identity`, `azure_cli`, `azure_developer_cli`
+---@field authority? string  where Entra ID is; other clouds have their own; default AZURE_AUTHORITY_HOST, or "https://login.microsoftonline.com"
+---@field scope? string  what the token is for; other clouds have their own; default "https://webpubsub.azure.com/.default"
+---@field timeout? number  seconds for one token; 90 where a virtual machine's managed identity is asked; 0.001 to 86400; default 30
+
 ---@class webpubsub.CredentialRequest
 ---@field scopes string[]
 ---@field claims? string  JSON that the token must carry, after the service asked for it
 
 ---@class webpubsub.Event
----@field type "request"|"response"|"failure"|"retry"|"error"
+---@field type "request"|"response"|"failure"|"retry"|"clock"|"error"
 ---@field operation string
 ---@field request_id string
 ---@field attempt integer  from 1
@@ -151,6 +212,7 @@ function webpubsub.text_errors(action) end
 ---@field status? integer  of a response or an error
 ---@field elapsed? number  seconds
 ---@field wait? number  seconds until the next attempt
+---@field difference? number  seconds that this machine's clock is behind the service's
 ---@field kind? string  of a failure or an error
 ---@field code? string  of a failure or an error
 ---@field traceparent? string  as it is sent

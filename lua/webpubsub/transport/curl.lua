@@ -29,6 +29,7 @@ end
 function transport.new(origin, options)
   local profile, kind, code, why, argument = curl.profile {
     origin = origin,
+    thumbprint = core.field(options, "thumbprint"), -- not a client's; see transport.reacher
     ca_file = core.field(options, "ca_file"),
     client_cert = core.field(options, "client_cert"),
     client_key = core.field(options, "client_key"),

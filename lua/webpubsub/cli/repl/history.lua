@@ -9,7 +9,7 @@ local MAX_LINES = 1000 -- that are kept when the prompt opens
 local OWNER_ONLY, OWNER_ONLY_FOLDER = 384, 448 -- 0600 and 0700
 
 -- Lines with any of these are not written.
-local SECRETS = { "accesskey", "set_key", "%f[%w]key%s*=", "password", "access_token" }
+local SECRETS = { "accesskey", "set_key", "%f[%w]key%s*=", "password", "access_token", "secret" }
 
 local function is_secret(line)
   local lower = line:lower()
