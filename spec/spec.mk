@@ -7,12 +7,10 @@
 #help make test-musl     the core on another C library
 #help make test-asan, test-valgrind, test-poll, torture, stress, fuzz    memory, threads, poll(2), exits, hostile bytes
 #help make oracle        100,000 responses through our HTTP and through libcurl's
-#help make bench, bench-many, bench-nginx    speed, as ratios between things run in turn
 #help make interop       the vendor's own clients against the emulator
 #help make picture       the picture of the emulator's page, taken anew
 
-.PHONY: test-one test-asan run-asan test-poll test-valgrind torture stress fuzz oracle bench bench-many bench-nginx \
-        interop picture
+.PHONY: test-one test-asan run-asan test-poll test-valgrind torture stress fuzz oracle interop picture
 
 # The suite is the specs right below spec; what spec/more holds takes long or needs more than Debian's Lua.
 BUSTED = busted --no-recursive --lua=$(shell command -v $(LUA_BIN)) --output=$(OUTPUT) $(SPECS)
@@ -64,10 +62,7 @@ test-valgrind: deps-test
 	@$(MAKE) --no-print-directory build-tested
 	$(ENVIRONMENT) $(VALGRIND) $(CHECKED_BUSTED)
 
-RAW_CALLS := build/bench/raw_calls
-RAW_BURST := build/bench/raw_burst
-SLOW_SERVER := build/bench/slow_server
-THREAD_TIME := build/bench/thread_time.so
+include spec/bench/bench.mk
 
 # The library in one piece with a Lua host, its memory from a counter that fails.
 TORTURE := build/torture/torture
@@ -119,29 +114,6 @@ $(ORACLE): spec/oracle/oracle.c spec/fuzz/messages.h $(HTTP1) $(wildcard csrc/co
 	@mkdir -p $(@D)
 	$(CC) -std=c99 $(WARNINGS) $(BASE) -O2 -o $@ $(filter %.c,$^) -lcurl
 
-bench: deps-test
-	@sh .ci/deps nginx-light
-	@$(MAKE) --no-print-directory build $(RAW_CALLS) $(RAW_BURST) $(SLOW_SERVER) $(THREAD_TIME)
-	@$(ENVIRONMENT) lua5.4 spec/bench/run.lua $(RAW_CALLS)
-	@$(ENVIRONMENT) lua5.4 spec/bench/tick.lua $(RAW_BURST) $(SLOW_SERVER)
-
-# Closes the connections of 100,000 users against the emulator; USERS=n of fewer.
-bench-many: deps-test
-	@sh .ci/deps nginx-light
-	@$(MAKE) --no-print-directory --silent build
-	@$(ENVIRONMENT) lua5.4 spec/bench/many.lua $(USERS)
-
-$(THREAD_TIME): spec/bench/thread_time.c
-	@mkdir -p $(@D)
-	$(CC) -std=c99 -fPIC $(WARNINGS) -O2 -shared $(shell pkg-config --cflags lua5.4) -o $@ $<
-
-# Calls from inside an NGINX worker. The bench itself runs on Lua 5.4.
-bench-nginx:
-	@$(MAKE) --no-print-directory deps-test LUA=jit
-	@sh .ci/deps wrk lua5.4
-	@$(MAKE) --no-print-directory build LUA=jit
-	@$(ENVIRONMENT) lua5.4 spec/bench/nginx_calls.lua $(CURDIR)/build/5.1
-
 # node and npm come from Debian where the machine has none of its own.
 interop:
 	@{ command -v node && command -v npm; } >/dev/null || sh .ci/deps nodejs npm
@@ -156,10 +128,6 @@ picture:
 .PHONY: run-picture
 run-picture: build
 	@$(ENVIRONMENT) lua5.4 spec/pictures/run.lua
-
-build/bench/%: spec/bench/%.c
-	@mkdir -p $(@D)
-	$(CC) -std=c99 $(WARNINGS) -O2 -o $@ $< -lcurl
 
 
 # ---------------------------------------------------------------- what takes long, or needs more than Debian's C and Lua

@@ -203,6 +203,27 @@ describe("in a coroutine of a loop", function()
     assert.is_true(ticks >= 5 and ticks < 60, ticks)
   end)
 
+  it("a coroutine of luv's that nobody holds is not collected while it waits", function()
+    local client, ended = new_client(), 0
+    local attached = client:attach_luv()
+    for _ = 1, 5 do
+      coroutine.wrap(function()
+        close(client)
+        client:close_user_connections_async({ user = "alice" }):await()
+        ended = ended + 1
+      end)()
+    end
+    local timer = uv.new_timer()
+    timer:start(1, 20, function() for _ = 1, 2 do collectgarbage() end end)
+    while ended < 5 and uv.run("once") do client:timeout() end
+    timer:close()
+    uv.run()
+    attached:close()
+    assert.are.equal(5, ended)
+    local host = core.extras(client).transport.host
+    for _, place in ipairs(host.all) do assert.is_true(coroutine.status(place.thread) == "suspended") end
+  end)
+
   it("a call that is cancelled is over soon, and its loop ends", function()
     local client, stop, kind = new_client({ errors = "return", timeout = 100,
       retry = { delay = 60, max_delay = 60 } }), false, nil

@@ -246,11 +246,6 @@ bool wps_slice_equal_nocase(struct wps_slice a, struct wps_slice b)
     return true;
 }
 
-bool wps_slice_is(struct wps_slice slice, const char *text)
-{
-    return wps_slice_equal_nocase(slice, wps_slice_of(text));
-}
-
 static bool is_space(char byte)
 {
     return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';

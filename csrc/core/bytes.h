@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* ------------------------------------------------------------------ errors */
 
@@ -98,7 +99,12 @@ bool wps_slice_has_control(struct wps_slice slice); /* bytes below 0x20, and 0x7
 /* RFC 9110: a header's name or a method is a token; a header's value is free of control bytes but for tabs. */
 bool wps_slice_is_token(struct wps_slice slice);
 bool wps_slice_is_header_value(struct wps_slice slice);
-/* ASCII case aside, is it this text? */
-bool wps_slice_is(struct wps_slice slice, const char *text);
+/* ASCII case aside, is it this text? Inline, for the length of a literal is known and mostly another one. */
+static inline bool wps_slice_is(struct wps_slice slice, const char *text)
+{
+    struct wps_slice other = { text, strlen(text) };
+
+    return slice.length == other.length && wps_slice_equal_nocase(slice, other);
+}
 
 #endif

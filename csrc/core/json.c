@@ -1,5 +1,6 @@
 /* json.c - JSON as events, and strings and numbers as JSON. */
 #include "core/json.h"
+#include "core/words.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -431,12 +432,18 @@ bool wps_json_end(struct wps_json_reader *reader)
 
 /* ------------------------------------------------------------------ writing */
 
+static uint64_t any_escaped(uint64_t word)
+{
+    return wps_any_below(word, 0x20) | wps_any_equal(word, '"') | wps_any_equal(word, '\\');
+}
+
 void wps_json_string(struct wps_buffer *buffer, struct wps_slice text)
 {
     size_t plain = 0; /* where the bytes begin that go out as they are */
+    size_t searched = wps_slice_any(text, any_escaped) ? text.length : 0;
 
     wps_buffer_text(buffer, "\"");
-    for (size_t i = 0; i < text.length; i++) {
+    for (size_t i = 0; i < searched; i++) {
         unsigned char byte = (unsigned char)text.data[i];
         char escaped[8];
 

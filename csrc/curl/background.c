@@ -332,6 +332,16 @@ struct wps_job *wps_job_create(struct wps_background *background, struct wps_pro
     return job;
 }
 
+void wps_job_set_slot(struct wps_job *job, int slot)
+{
+    job->slot = slot;
+}
+
+int wps_job_slot(const struct wps_job *job)
+{
+    return job->slot;
+}
+
 struct wps_exchange *wps_job_exchange(struct wps_job *job)
 {
     struct wps_error cancelled = { .kind = WPS_OK };

@@ -39,6 +39,9 @@ int wps_background_descriptor(struct wps_background *background, struct wps_erro
  * and an error where the request cannot be sent. */
 struct wps_job *wps_job_create(struct wps_background *background, struct wps_profile *profile,
                                struct wps_exchange_order *order, struct wps_error *error);
+/* A number by which the program knows the job again. */
+void wps_job_set_slot(struct wps_job *job, int slot);
+int wps_job_slot(const struct wps_job *job);
 /* A finished job's exchange; NULL before. */
 struct wps_exchange *wps_job_exchange(struct wps_job *job);
 /* At whatever stage: from now on its end is WPS_CANCELLED. */

@@ -41,6 +41,7 @@ struct wps_job {
     bool pending;
     struct wps_job *previous, *next;   /* of those that are finished */
     bool listed;                       /* among them */
+    int slot;                          /* a number that is the program's business alone */
 
     /* the thread's */
     bool cancellation_taken;

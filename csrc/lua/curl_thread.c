@@ -1,19 +1,24 @@
 /* lua/curl_thread.c - the background engine for Lua: libcurl in a thread of its own, one for each Lua state.
  *
  *   curl.background()              -> background, the same one each time; its thread starts with the first submit
- *   background:submit(profile, method, target, headers, body|nil, seconds, patience, fresh|nil)    -> exchange, as
- *                                  curl.start; a few microseconds, whatever the network does
- *   background:next()              -> the next finished exchange, the very object that submit returned, or nil
+ *   background:submit(profile, call)   or of strings, as curl.start    -> exchange, and its slot; a few microseconds,
+ *                                  whatever the network does
+ *   background:next()              -> the next finished exchange, the very object that submit returned, and its slot;
+ *                                  or nil
  *   background:pending()           -> how many exchanges next() has not returned yet
  *   background:wait(seconds)       -> whether next() has something; false may come early: a signal
  *   background:fd()                -> a descriptor, readable while next() has something and until it returns nil;
  *                                  a child process has another
  *   exchange:done()                -> whether it is finished
- *   exchange:info(), :result()     as those of curl.start, once it is finished. Whose result was taken, or who was
+ *   exchange:info(), :result(), :deliver(call)    as those of curl.start, once it is finished. Whose result was taken, or who was
  *                                  collected, does not come out of next() any more
  *   exchange:cancel()              at whatever stage: it comes out of next(), as cancelled
  *
- * An exchange that is collected is cancelled. */
+ * An exchange that is collected is cancelled. A slot is a small number that is the exchange's own until it comes out of
+ * next(), has its result taken or is collected: a table keyed by exchanges, which come and go, would be rehashed whole
+ * at every insertion where 2^n of them are in flight. */
+#include <string.h>
+
 #include "curl/background.h"
 #include "lua/curl.h"
 
@@ -23,17 +28,20 @@
 struct background_box {
     struct wps_background *background;
     bool closed; /* the state is closing */
+    int slots;   /* numbers given out so far */
+    int free;    /* the first of those that are free, 0: none; its entry in the table holds the next */
 };
 
 struct job_box {
     struct wps_job *job; /* NULL: its result was taken */
+    int slot;            /* 0: none */
 };
 
 /* ------------------------------------------------------------------ background */
 
 static struct wps_background *check_background(lua_State *L)
 {
-    struct background_box *box = luaL_checkudata(L, 1, BACKGROUND);
+    struct background_box *box = wpsL_class_check(L, 1, WPS_OWN_UPVALUE, BACKGROUND);
 
     if (box->closed)
         luaL_error(L, "the background engine has ended: the Lua state is closing");
@@ -51,7 +59,7 @@ static int background_gc(lua_State *L)
     return 0;
 }
 
-/* In the background's user value, so that a job that comes out is the userdata that went in: [job] = userdata, weak,
+/* In the background's user value, so that a job that comes out is the userdata that went in: [slot] = userdata, weak,
  * for what a program does not hold any more must be collected. */
 static void push_weak_table(lua_State *L)
 {
@@ -67,8 +75,7 @@ static void create_background(lua_State *L)
     struct wps_error error = { .kind = WPS_OK };
     struct background_box *box = lua_newuserdata(L, sizeof *box);
 
-    box->background = NULL;
-    box->closed = false;
+    memset(box, 0, sizeof *box);
     luaL_setmetatable(L, BACKGROUND);
     push_weak_table(L);
     wpsL_setuservalue(L, -2);
@@ -77,10 +84,10 @@ static void create_background(lua_State *L)
         wpsL_curl_raise(L, &error);
 }
 
+static const char key; /* its address is the background's place in the registry */
+
 static int curl_background(lua_State *L)
 {
-    static const char key; /* its address is the background's place in the registry */
-
     lua_pushlightuserdata(L, (void *)&key);
     lua_rawget(L, LUA_REGISTRYINDEX);
     if (lua_isnil(L, -1)) {
@@ -93,45 +100,97 @@ static int curl_background(lua_State *L)
     return 1;
 }
 
+/* Gives the job on top of the stack a slot in the table at `slots`. */
+static void wpsL_take_slot(lua_State *L, struct background_box *background, int slots, struct job_box *box)
+{
+    int slot = background->free, next = 0;
+
+    if (slot) {
+        lua_rawgeti(L, slots, slot);
+        next = (int)lua_tointeger(L, -1);
+        lua_pop(L, 1);
+    } else {
+        slot = background->slots + 1;
+    }
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, slots, slot); /* may raise, and then nothing is taken */
+    background->free = next;
+    if (slot > background->slots)
+        background->slots = slot;
+    box->slot = slot;
+    wps_job_set_slot(box->job, slot);
+}
+
+/* The entry is there already, so that nothing is allocated. */
+static void release_slot(lua_State *L, struct background_box *background, int slots, int slot)
+{
+    lua_pushinteger(L, background->free);
+    lua_rawseti(L, slots, slot);
+    background->free = slot;
+}
+
+/* For a job that has not come out of next(). */
+static void drop_slot(lua_State *L, struct job_box *box)
+{
+    int top = lua_gettop(L);
+    struct background_box *background;
+
+    if (box->slot) {
+        lua_pushlightuserdata(L, (void *)&key);
+        lua_rawget(L, LUA_REGISTRYINDEX);
+        background = lua_touserdata(L, -1);
+        if (background && !background->closed) {
+            wpsL_getuservalue(L, -1);
+            release_slot(L, background, lua_gettop(L), box->slot);
+        }
+    }
+    box->slot = 0;
+    lua_settop(L, top);
+}
+
 static int background_submit(lua_State *L)
 {
     struct wps_background *background = check_background(L);
     struct wps_exchange_order order = { .fresh = false };
     struct wps_error error = { .kind = WPS_OK };
     struct wps_profile *profile = wpsL_curl_order(L, 2, &order);
-    struct job_box *box = lua_newuserdata(L, sizeof *box);
+    struct job_box *box;
 
-    box->job = NULL;
+    if (!profile)
+        return 4;
+    wpsL_getuservalue(L, 1);
+    box = lua_newuserdata(L, sizeof *box);
+    memset(box, 0, sizeof *box);
     luaL_setmetatable(L, JOB);
     box->job = wps_job_create(background, profile, &order, &error);
     if (error.kind)
         return wpsL_curl_raise(L, &error);
-    wpsL_getuservalue(L, 1);
-    lua_pushlightuserdata(L, box->job);
-    lua_pushvalue(L, -3);
-    lua_rawset(L, -3);
-    lua_pop(L, 1);
+    wpsL_take_slot(L, lua_touserdata(L, 1), lua_gettop(L) - 1, box);
     wps_background_submit(background, box->job);
-    return 1;
+    lua_pushinteger(L, box->slot);
+    return 2;
 }
 
 static int background_next(lua_State *L)
 {
-    struct wps_background *background = check_background(L);
-    struct wps_job *job = wps_background_next(background);
+    struct background_box *background = lua_touserdata(L, 1);
+    struct wps_job *job = wps_background_next(check_background(L));
 
     lua_settop(L, 1);
     if (!job)
         return 0;
     wpsL_getuservalue(L, 1);
-    for (; job; job = wps_background_next(background)) {
-        lua_pushlightuserdata(L, job);
-        lua_rawget(L, 2);
-        if (!lua_isnil(L, -1)) { /* else it is being collected, and its __gc will free the job */
-            lua_pushlightuserdata(L, job);
-            lua_pushnil(L);
-            lua_rawset(L, 2);
-            return 1;
+    for (; job; job = wps_background_next(background->background)) {
+        int slot = wps_job_slot(job);
+
+        lua_rawgeti(L, 2, slot);
+        if (lua_isuserdata(L, -1)) { /* else it is being collected, and its __gc will free the job */
+            struct job_box *box = lua_touserdata(L, -1);
+
+            release_slot(L, background, 2, slot);
+            box->slot = 0;
+            lua_pushinteger(L, slot);
+            return 2;
         }
         lua_pop(L, 1);
     }
@@ -169,7 +228,7 @@ static int background_fd(lua_State *L)
 
 static struct job_box *check_box(lua_State *L)
 {
-    struct job_box *box = luaL_checkudata(L, 1, JOB);
+    struct job_box *box = wpsL_class_check(L, 1, WPS_OWN_UPVALUE, JOB);
 
     luaL_argcheck(L, box->job, 1, "the exchange's result was taken already");
     return box;
@@ -201,14 +260,27 @@ static int exchange_info(lua_State *L)
     return wpsL_curl_push_info(L, check_finished(L, check_box(L)));
 }
 
+/* Its result was taken. What is on the stack stays. */
+static int release(lua_State *L, struct job_box *box, int count)
+{
+    wps_job_release(box->job);
+    box->job = NULL;
+    drop_slot(L, box);
+    return count;
+}
+
 static int exchange_result(lua_State *L)
 {
     struct job_box *box = check_box(L);
-    int count = wpsL_curl_push_result(L, check_finished(L, box));
 
-    wps_job_release(box->job);
-    box->job = NULL;
-    return count;
+    return release(L, box, wpsL_curl_push_result(L, check_finished(L, box)));
+}
+
+static int exchange_deliver(lua_State *L)
+{
+    struct job_box *box = check_box(L);
+
+    return release(L, box, wpsL_curl_deliver(L, check_finished(L, box)));
 }
 
 static int exchange_cancel(lua_State *L)
@@ -226,6 +298,7 @@ static int exchange_gc(lua_State *L)
 
     wps_job_release(box->job);
     box->job = NULL;
+    drop_slot(L, box);
     return 0;
 }
 
@@ -245,6 +318,7 @@ void wpsL_curl_open_background(lua_State *L)
         { "step", exchange_step },
         { "done", exchange_done },
         { "info", exchange_info },
+        { "deliver", exchange_deliver },
         { "result", exchange_result },
         { "cancel", exchange_cancel },
         { NULL, NULL },

@@ -64,14 +64,11 @@ function defer.run(client, operation, arguments)
   operations.check(operation, "defer")
   local call = driver.prepare_for("defer", client, operation, arguments)
   policies.check_call(arguments, "defer")
-  if counts.queued >= limit then return drop(counts) end
-  local started, result = pcall(task.start, client, "defer", arguments, perform, call)
-  if not started then
-    if type(result) == "table" and result.kind == "transport" then return drop(counts) end -- too many wait already
-    error(result, 0)
-  end
+  if counts.queued >= limit or not core.extras(client).transport.host:admit("defer") then return drop(counts) end
   counts.queued = counts.queued + 1
-  result:on_done(function(response, err) settle(counts, response, err) end)
+  task.start(client, "defer", arguments, perform, call):on_done(function(response, err)
+    settle(counts, response, err)
+  end)
   return true
 end
 

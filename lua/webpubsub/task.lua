@@ -6,7 +6,8 @@ local driver = require "webpubsub.driver"
 
 local task = {}
 
-local tasks = {}
+-- What few tasks have is not in each of them.
+local tasks = { callbacks = false, waiting = false, raised = false }
 tasks.__index = tasks
 
 local function refuse(method, argument, message)
@@ -21,9 +22,7 @@ end
 
 --- Is it withdrawn? For the driver and transports.
 function tasks:__call()
-  if self.cancelled then return true end
-  local host = self.host
-  return self.ask and self.ask() or host.gives_up and host:gives_up()
+  return self.cancelled or self.ask and self.ask()
 end
 
 -- All callbacks are called; what the first of those that fail raises is raised when they are through.
@@ -42,11 +41,10 @@ end
 local function finish(self, ran, ok, first, second)
   if self.finished then return end
   if not ran then first = ok end
-  self.finished, self.raised, self.ok, self.first, self.second = true, not ran, ran and ok, first, second
+  self.finished, self.ok, self.first, self.second = true, ran and ok, first, second
+  if not ran then self.raised = true end
   self.extras.pending = self.extras.pending - 1
-  local waiting = self.waiting
-  self.waiting = false
-  if waiting then for wake in pairs(waiting) do wake() end end
+  if self.waiting then for wake in pairs(self.waiting) do wake() end end
   if self.callbacks then call_back(self) end
 end
 
@@ -66,19 +64,23 @@ end
 function task.start(client, name, arguments, perform_task, call, ask, owner)
   local extras = core.extras(client, name)
   local host = extras.transport.host
-  if host.admit then host:admit(name) end
+  local is_admitted, refusal = host:admit(name)
   local self = setmetatable({
     name = name, host = host, extras = extras, arguments = arguments, perform = perform_task, call = call,
-    owner = owner, ask = ask or task.cancel_of(arguments), wake = false, exchange = false, cancelled = false,
-    withdrawn = false,
-    transport = false, credential = false, reach = false, reason = false, policies = false, classify = false,
-    no_throw = false, log = false,
-    callbacks = false, waiting = false,
-    finished = false, raised = false, ok = false, first = false, second = false,
+    owner = owner, ask = host:asks(ask or task.cancel_of(arguments)), transport = false, withdrawn = false,
+    cancelled = false, wake = false, exchange = false, finished = false, ok = false, first = false,
   }, tasks)
   self.withdrawn = self
   extras.pending = (extras.pending or 0) + 1
-  host:spawn(perform, finish, self)
+  if not is_admitted then
+    finish(self, true, false, refusal)
+    return self
+  end
+  local ok, problem = pcall(host.spawn, host, perform, finish, self)
+  if not ok then -- out of memory
+    finish(self, false, problem)
+    error(problem, 0)
+  end
   return self
 end
 

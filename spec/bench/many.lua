@@ -2,6 +2,7 @@
 -- program, and shows that memory stays where it is. An nginx between them lets one user in a hundred fail: nine of ten
 -- with an answer of the service, one with a connection that breaks off. Both are interrupted once and go on after that.
 
+local exits = require "webpubsub.cli.exits"
 local launch = require "webpubsub.emulator.launch"
 local nginx = require "spec.bench.nginx"
 
@@ -114,8 +115,9 @@ end
 
 local function script(from, interrupt_when)
   os.remove(paths.results) -- written by the run before
-  local code, memory = run(("lua5.4 spec/bench/many_calls.lua %s %d %d %d %s"):format(front.origin, from, COUNT,
-    CONCURRENCY, paths.results), paths, interrupt_when)
+  local command = ("lua5.4 spec/bench/programs/many_calls.lua %s %d %d %d %s"):format(front.origin, from, COUNT,
+    CONCURRENCY, paths.results)
+  local code, memory = run(command, paths, interrupt_when)
   local numbers = {}
   for name, value in read(paths.out):gmatch("(%w+)=(%S+)") do numbers[name] = tonumber(value) or value end
   if code ~= 0 then print(read(paths.err)) end
@@ -181,7 +183,7 @@ local function measure_program()
   show_growth("the program", memory)
   local refused, broken = count_errors("^item %d+ %(user%-%d+%): .*Error%.Bench"), count_errors("^item.*transport")
   print(("  exit code %d, %d lines of errors of the service, %d of the network"):format(code, refused, broken))
-  check(code == 3 and refused + broken == FAILURES and lines_in(paths.err) == FAILURES,
+  check(code == exits.REFUSED and refused + broken == FAILURES and lines_in(paths.err) == FAILURES,
     "the program does not name each failure")
 
   print "the same, interrupted in the middle"

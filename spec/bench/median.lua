@@ -1,12 +1,8 @@
---- The median of a list, or of what its entries have under a name; of an even number the lower one.
----@param list table
----@param name any?
-return function(list, name)
+--- The median of a list; of an even number the lower one.
+---@param list number[]
+return function(list)
   local sorted = {}
-  for index, value in ipairs(list) do
-    if name ~= nil then value = value[name] end
-    sorted[index] = value
-  end
+  for index, value in ipairs(list) do sorted[index] = value end
   table.sort(sorted)
-  return sorted[(#sorted + 1) // 2]
+  return sorted[math.floor((#sorted + 1) / 2)]
 end

@@ -25,8 +25,9 @@ function nginx.free_port()
 end
 
 local configuration = [[
-  daemon on; user root; worker_processes 1; pid $directory/pid; error_log $directory/error.log warn; $main
-  events { worker_connections 4096; }
+  daemon on; user root; worker_processes 1; worker_rlimit_nofile 20000; $main
+  pid $directory/pid; error_log $directory/error.log warn;
+  events { worker_connections 12000; }
   http {
     $http
     access_log off; keepalive_requests 1000000000; keepalive_timeout 600s;

@@ -1,4 +1,4 @@
---- Starts slow_server.c.
+--- Starts programs/slow_server.c.
 
 local curl = require "webpubsub.curl"
 

@@ -8,14 +8,27 @@ local hosted = {}
 ---@param transport table
 ---@param background table
 function hosted.attach(transport, background)
-  local in_place, nap = transport.exchange, transport.sleep
+  local in_place, nap, next_finished = transport.exchange, transport.sleep, background.next
   transport.host = host.of(background, transport.now)
+
+  local free, count = {}, 0 -- slots
+
+  function background.next()
+    local exchange = next_finished()
+    if not exchange then return nil end
+    exchange.is_out = true
+    free[#free + 1] = exchange.slot
+    return exchange, exchange.slot
+  end
 
   function transport.exchange(call, cancelled)
     local world, place = transport.host:here()
     if not world and in_place then return in_place(call, cancelled) end
     local exchange = transport.submit(call)
-    if transport.host:await(world, place, exchange, cancelled) then
+    if #free == 0 then count = count + 1 end
+    exchange.slot = table.remove(free) or count
+    function exchange:done() return self.is_out end
+    if transport.host:await(world, place, exchange, exchange.slot, cancelled) then
       return nil, "cancelled", "cancelled", "the call was cancelled"
     end
     local status, received, content, message = exchange:result()

@@ -26,7 +26,7 @@ local hosts = setmetatable({}, { __mode = "k" })
 function host.of(background, now)
   local self = hosts[background]
   if not self then
-    self = setmetatable({ current = false, all = {}, idle = {}, luv = false }, Host)
+    self = setmetatable({ all = {}, idle = {}, luv = false }, Host)
     reactor.init(self, background, now)
     hosts[background] = self
   end
@@ -82,6 +82,12 @@ function Host:suspend(begin, ...)
   return plain.poll(self, begin, ...)
 end
 
+--- There can always be one more. What becomes of one too many, the engine says.
+function Host.admit() return true end
+
+--- What is asked whether what was spawned is withdrawn: the program's function, or false.
+function Host.asks(_, ask) return ask or false end
+
 --- Runs `action(owner)` in a coroutine of its own, at once until it waits; at its end, from within a poll,
 --- `over(owner, ok, ...)` is called with what it returned, or raised.
 function Host:spawn(action, over, owner)
@@ -131,8 +137,8 @@ local function ask_later(self, wait, wake)
   end)
 end
 
-local function begin_wait(wake, self, token, exchange, due, ask, wait)
-  if exchange then self.waiting[exchange] = wake end
+local function begin_wait(wake, self, token, exchange, slot, due, ask, wait)
+  if slot then self.waiting[slot] = wake end
   if token then token.wake, token.exchange = wake, exchange end
   if not wait then return nil end
   wait.wake, wait.ask = wake, ask
@@ -146,23 +152,28 @@ end
 
 -- `cancelled` is a function that is asked, or what a task is: a token with `cancelled`, maybe a function `ask`, and
 -- `wake` and `exchange`, with which a cancellation is told.
-local function wait_once(self, world, place, cancelled, exchange, due, wait)
+local function wait_once(self, world, place, cancelled, exchange, slot, due, wait)
   local token, ask = nil, cancelled
   if type(cancelled) == "table" then token, ask = cancelled, cancelled.ask or nil end
   if ask or due then wait = wait or {} end
-  world.suspend(self, place, begin_wait, self, token, exchange, due, ask, wait)
+  world.suspend(self, place, begin_wait, self, token, exchange, slot, due, ask, wait)
   if token then token.wake, token.exchange = false, false end
   return wait and wait.cancelled or token and token.cancelled, wait and wait.problem
 end
 
---- Waits in a world until `exchange` is finished; true: it was withdrawn instead.
-function Host:await(world, place, exchange, cancelled)
+--- Waits in a world until `exchange`, which has that slot, is finished; true: it was withdrawn instead.
+function Host:await(world, place, exchange, slot, cancelled)
+  self.sending = true
   luv.enter(self)
+  if world == plain and type(cancelled) == "table" and not cancelled.ask then -- the usual way of a task
+    plain.rest(place, self.waiting, slot, cancelled, exchange)
+    return cancelled.cancelled
+  end
   local withdrawn, problem
-  repeat withdrawn, problem = wait_once(self, world, place, cancelled, exchange)
-  until withdrawn or not self.waiting[exchange]
-  if self.waiting[exchange] then
-    self.waiting[exchange] = nil
+  repeat withdrawn, problem = wait_once(self, world, place, cancelled, exchange, slot)
+  until withdrawn or exchange:done()
+  if not exchange:done() then
+    self.waiting[slot] = false
     exchange:cancel()
   end
   if problem then error(problem[1], 0) end
@@ -173,7 +184,7 @@ end
 function Host:sleep(world, place, due, cancelled)
   local token = type(cancelled) == "table" and cancelled
   while not (token and token.cancelled) and self.now() < due do
-    local withdrawn, problem = wait_once(self, world, place, cancelled, nil, due)
+    local withdrawn, problem = wait_once(self, world, place, cancelled, nil, nil, due)
     if problem then error(problem[1], 0) end
     if withdrawn then return end
   end
@@ -204,7 +215,7 @@ function Host:call(seconds, cancelled, action, first, second)
     state.outer = place
     repeat
       state.wait = {}
-      withdrawn, problem = wait_once(self, world, place, cancelled, nil, due, state.wait)
+      withdrawn, problem = wait_once(self, world, place, cancelled, nil, nil, due, state.wait)
     until withdrawn or state.over or self.now() >= due
     state.wait = nil
     if not state.over then

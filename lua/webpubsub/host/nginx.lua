@@ -143,12 +143,23 @@ call_timers = function(self)
   return self.working + self.called > 0 or ok, problem
 end
 
---- Raises an error where nothing can be spawned.
+--- Raises an error in a phase in which nothing can be spawned; false and why where too much waits already.
+---@param method string
 function Host:admit(method)
   nginx.check_timers(method)
-  if self.last - self.first + 1 >= MAX_WAITING then
-    core.raise("transport", "busy", ("too many calls are waiting (%d)"):format(MAX_WAITING), nil, method)
-  end
+  if self.last - self.first + 1 < MAX_WAITING then return true end
+  local message = ("too many calls are waiting (%d)"):format(MAX_WAITING)
+  return false, select(2, pcall(core.raise, "transport", "busy", message, nil, method))
+end
+
+-- Apart, as `starter` is.
+local function asker(self, ask)
+  return function() return ask and ask() or self:gives_up() end
+end
+
+--- What is asked whether what was spawned is withdrawn: the program's function, and whether the worker ends.
+function Host:asks(ask)
+  return asker(self, ask)
 end
 
 -- Apart, so that the closure does not look for the entry on the stack of a request that may be aborted.

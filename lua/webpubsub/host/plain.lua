@@ -102,7 +102,9 @@ end
 
 --- Resumes the coroutine if it still waits, for the reactor; for somebody else where `is_foreign`.
 function Place:go_on(is_foreign)
-  if not self.woken or coroutine.status(self.thread) ~= "suspended" then return false end
+  local status = self.woken and coroutine.status(self.thread)
+  if status == "dead" then release(self) end -- somebody has closed it
+  if status ~= "suspended" then return false end
   local host = self.host
   local outer = host.current
   host.current, self.is_resumed = self, not is_foreign
@@ -178,13 +180,27 @@ function plain.visit(host, thread)
   return self
 end
 
---- Waits in the coroutine of a place.
+--- Waits in the coroutine of a place. One that is not ours stays meanwhile, too: nobody else may hold it.
 function plain.suspend(_, self, begin, ...)
+  local is_ours = self.index
+  if not is_ours then anchor(self) end
   self.woken = false
   local withdraw = begin(self.wake, ...)
   while not self.woken do coroutine.yield(FOR_US) end
   self.woken = false
+  if not is_ours then release(self) end
   if withdraw then withdraw() end
+end
+
+--- The same as suspend for an exchange alone, which a token can withdraw.
+function plain.rest(self, waiting, slot, token, exchange)
+  repeat
+    self.woken = false
+    waiting[slot], token.exchange = self.wake, exchange
+    while not self.woken do coroutine.yield(FOR_US) end
+    self.woken = false
+  until exchange:done()
+  token.exchange = false
 end
 
 -- ---------------------------------------------------------------- where nobody can be yielded to

@@ -10,12 +10,12 @@ local reactor = {}
 -- What is left is left for the next poll, which may be due at once.
 local BUDGET, TIMERS_BUDGET = 0.0008, 0.0001
 
--- [exchange] = the function that wakes who waits for it. Weak: where a coroutine is collected half way, so is its
--- exchange, and that cancels it. Shared by all copies of the library in a Lua state, which share the engine: whichever
--- copy takes an exchange out wakes the one that waits.
+-- [slot of an exchange] = the function that wakes who waits for it. Weak: where a coroutine is collected half way, so
+-- is its exchange, and that cancels it. Shared by all copies of the library in a Lua state, which share the engine:
+-- whichever copy takes an exchange out wakes the one that waits.
 local function waiting_for(background)
   local shared = core.shared()
-  shared[background] = shared[background] or setmetatable({}, { __mode = "kv" })
+  shared[background] = shared[background] or setmetatable({}, { __mode = "v" })
   return shared[background]
 end
 
@@ -30,6 +30,8 @@ function reactor.init(self, background, now)
   self.spawned = 0      -- coroutines of ours that are not over
   self.problem = false  -- what one of them raised: { error }
   self.polling = false
+  self.sending = false  -- since the last look an exchange was under way
+  self.current = false  -- the place of the coroutine that was resumed last and runs
   self.loops = setmetatable({}, { __mode = "k" }) -- [loop] = true: event loops that poll
 end
 
@@ -38,10 +40,15 @@ function reactor:nudge()
   for loop in pairs(self.loops) do loop:nudge() end
 end
 
+-- Is an exchange of ours under way? Those that were collected come to no end that is seen here.
+local function is_sending(self)
+  if self.sending then self.sending = self.background:pending() > 0 end
+  return self.sending
+end
+
 --- Is there anything to poll for?
 function reactor:is_busy()
-  return self.spawned > 0 or self.live > 0 or self.last >= self.first or self.problem
-    or self.background:pending() > 0
+  return self.spawned > 0 or self.live > 0 or self.last >= self.first or self.problem or is_sending(self)
 end
 
 -- ---------------------------------------------------------------- moments
@@ -136,6 +143,16 @@ local function take(self)
   return place
 end
 
+-- Wakes who waits for an exchange that is finished, and lets it go on.
+local function dispatch(self, slot)
+  local wake = self.waiting[slot]
+  if not wake then return end
+  self.waiting[slot] = false
+  wake()
+  local place = take(self)
+  if place then place:go_on() end
+end
+
 -- Lets one of those go on that can; false where there is none.
 local function step(self)
   local place = take(self)
@@ -143,16 +160,9 @@ local function step(self)
     if place:go_on() then return true end
     place = take(self)
   end
-  local exchange = self.background:next()
-  if not exchange then return false end
-  local wake = self.waiting[exchange]
-  if wake then
-    self.waiting[exchange] = nil
-    wake()
-    place = take(self)
-    if place then place:go_on() end
-  end
-  return true
+  local exchange, slot = self.background:next()
+  if exchange then dispatch(self, slot) end
+  return exchange ~= nil
 end
 
 --- Keeps what a coroutine of ours has raised: the poll raises it.
@@ -167,9 +177,15 @@ local function raise_problem(self)
   error(problem[1], 0)
 end
 
--- Lets coroutines go on for at most BUDGET; returns how many did.
-local function work(self, most)
+-- Lets coroutines go on for at most BUDGET, the one that waits for the exchange with that slot first; returns how many
+-- did.
+local function work(self, most, slot)
   local count, stop = 0, nil
+  if slot then
+    stop = self.now() + BUDGET
+    dispatch(self, slot)
+    count = 1
+  end
   if self.live > 0 then run_timers(self) end
   while not self.problem and count < most and step(self) do
     count = count + 1
@@ -179,11 +195,13 @@ local function work(self, most)
   return count
 end
 
-local function round(self, most)
-  local outer = self.polling
+-- What is raised past it, such as Ctrl-C, leaves the reactor as it was.
+local function round(self, most, slot)
+  local polling, current = self.polling, self.current
   self.polling = true
-  local count = work(self, most)
-  self.polling = outer
+  local ok, count = pcall(work, self, most, slot)
+  self.polling, self.current = polling, current
+  if not ok then error(count, 0) end
   if self.problem then raise_problem(self) end
   if count > 0 and not self:is_busy() then self:nudge() end -- another loop may wait for what has ended here
   return count
@@ -196,7 +214,10 @@ end
 function reactor:poll(seconds, most)
   if not self:is_busy() then return 0 end
   most = most or math.huge
-  local count = round(self, most)
+  local count, exchange, slot = 0, nil, nil
+  local is_idle = self.last < self.first and self.live == 0 and not self.problem
+  if is_idle then exchange, slot = self.background:next() end -- most often there is nothing, which must cost nothing
+  if exchange or not is_idle then count = round(self, most, slot) end
   if count == 0 and seconds and seconds > 0 and self:is_busy() then
     self.background:wait(math.min(seconds, self:timeout() or seconds))
     count = round(self, most)
