@@ -110,8 +110,16 @@ end
 
 -- ---------------------------------------------------------------- one request
 
+local function fetch(flight)
+  flight.first, flight.second, flight.third, flight.fourth = flight.state.source:fetch(flight)
+end
+
+-- In a coroutine of its own, until nobody waits for it any more.
 local function perform(flight)
-  return flight.state.source:fetch(flight)
+  local over, why = flight.host:call(flight.seconds, flight.is_left, fetch, flight)
+  if over then return flight.first, flight.second, flight.third, flight.fourth end
+  if why == "cancelled" then return nil, "cancelled", "nobody waits for the token any more" end
+  return nil, "timeout", ("the %s gave no token within %g s"):format(flight.state.name, flight.seconds)
 end
 
 local function own_thread()
@@ -136,11 +144,12 @@ local function take_off(state, request, host)
     thread = not host and own_thread(), cancelled = not host and request.cancelled or nil,
     request = not host and request or nil,
     is_short = not host and limit >= request.seconds, -- its end says nothing to calls that have more time
-    over = false, waiting = {}, token = false, wake = false,
+    over = false, waiting = {}, token = false, wake = false, host = host, waiters = 0,
   }
+  function flight.is_left() return flight.has_none end
   state.flights[flight.key] = flight
   if not host then
-    land(flight, pcall(perform, flight))
+    land(flight, pcall(state.source.fetch, state.source, flight))
   else
     local ok, problem = pcall(host.spawn, host, perform, land, flight)
     if not ok then
@@ -167,6 +176,14 @@ local function await(flight, request)
   while not flight.over and transport.now() < due and not (cancelled and cancelled()) do
     host:suspend(begin_waiting, flight, host, cancelled and math.min(due, transport.now() + ASKING_SLICE) or due)
   end
+end
+
+-- A call does not wait any more. A request that nobody waits for must not keep a loop alive.
+local function leave(flight)
+  flight.waiters = flight.waiters - 1
+  if flight.over or flight.waiters > 0 then return end
+  flight.has_none = true
+  if flight.state.flights[flight.key] == flight then flight.state.flights[flight.key] = nil end
 end
 
 -- One that should have come back is lost: it is the next call's turn.
@@ -213,7 +230,12 @@ function Credential:get(request)
     if flight.thread == own_thread() and not flight.over then
       return nil, "credential", "the credential function has made a call that needs a token of its own"
     end
-    if not flight.over then await(flight, request) end
+    if not flight.over then
+      request.flight, flight.waiters = flight, flight.waiters + 1
+      await(flight, request)
+      request.flight = nil
+      leave(flight)
+    end
     request.seconds = due - transport.now()
     -- what has ended with another call, or in the parent process, says nothing to this one
   until not flight.is_cut or flight.request == request or request.seconds <= 0
@@ -221,6 +243,11 @@ function Credential:get(request)
   if not request.claims and has_token(state, transport.wall()) then return state.token end
   if not flight.over or flight.is_late then return nil, "deadline", "no token came within the call's timeout" end
   return nil, flight.code, flight.message
+end
+
+--- Tells that the caller of `get` was taken away while it waited.
+function Credential.leave(_, request)
+  if request.flight then leave(request.flight) end
 end
 
 return cache
