@@ -21,6 +21,9 @@ local FIRST_PAUSE, LONGEST_PAUSE = 1, 30
 -- Seconds for a request where its source does not say.
 local REQUEST_SECONDS = 60
 
+-- Seconds in which a request that nobody waits for ends by itself; what does not, such as a function, is left alone.
+local LEAVING_SECONDS = 0.25
+
 -- Seconds between two times that the program is asked whether it withdraws a call.
 local ASKING_SLICE = 0.05
 
@@ -116,7 +119,7 @@ end
 
 -- In a coroutine of its own, until nobody waits for it any more.
 local function perform(flight)
-  local over, why = flight.host:call(flight.seconds, flight.is_left, fetch, flight)
+  local over, why = flight.host:call(flight.seconds, flight.is_stuck, fetch, flight)
   if over then return flight.first, flight.second, flight.third, flight.fourth end
   if why == "cancelled" then return nil, "cancelled", "nobody waits for the token any more" end
   return nil, "timeout", ("the %s gave no token within %g s"):format(flight.state.name, flight.seconds)
@@ -141,12 +144,15 @@ local function take_off(state, request, host)
   local flight = {
     state = state, key = request.claims or "", claims = request.claims, transport = transport, reach = request.reach,
     seconds = limit, due = transport.now() + limit, retries = is_refresh and 0 or nil,
-    thread = not host and own_thread(), cancelled = not host and request.cancelled or nil,
+    thread = not host and own_thread(), cancelled = request.cancelled,
     request = not host and request or nil,
     is_short = not host and limit >= request.seconds, -- its end says nothing to calls that have more time
     over = false, waiting = {}, token = false, wake = false, host = host, waiters = 0,
   }
-  function flight.is_left() return flight.has_none end
+  if host then
+    function flight.cancelled() return flight.left_at ~= nil end
+    function flight.is_stuck() return flight.left_at and transport.now() > flight.left_at + LEAVING_SECONDS end
+  end
   state.flights[flight.key] = flight
   if not host then
     land(flight, pcall(state.source.fetch, state.source, flight))
@@ -182,7 +188,7 @@ end
 local function leave(flight)
   flight.waiters = flight.waiters - 1
   if flight.over or flight.waiters > 0 then return end
-  flight.has_none = true
+  flight.left_at = flight.transport.now()
   if flight.state.flights[flight.key] == flight then flight.state.flights[flight.key] = nil end
 end
 
