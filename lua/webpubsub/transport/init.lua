@@ -2,18 +2,23 @@
 --- of either.
 
 local core = require "webpubsub.core"
+local custom = require "webpubsub.transport.custom"
 
 local transport = {}
+
+-- It is loaded now, for a sandbox may take `require` away before a client is made; what keeps it from loading is said
+-- then.
+local nginx = rawget(_G, "ngx")
+local loaded, native = pcall(require, "webpubsub.transport." .. (nginx and nginx.socket and "nginx" or "curl"))
 
 --- A transport that sends to `origin`.
 ---@param origin string  scheme, host and port
 ---@param options webpubsub.Options
 function transport.new(origin, options)
-  local nginx = rawget(_G, "ngx")
-  local name = nginx and nginx.socket and "nginx" or "curl"
-  local own = require("webpubsub.transport." .. name).new(origin, options)
+  if not loaded then error(native, 0) end
+  local own = native.new(origin, options)
   local send = core.field(options, "transport")
-  return send and require("webpubsub.transport.custom").new(send, origin, own) or own
+  return send and custom.new(send, origin, own) or own
 end
 
 -- The client's options that hold for other servers, too.
