@@ -2,6 +2,7 @@
 
 local azure = require("spec.support.azure")
 local certs = require("spec.support.certs")
+local core = require("webpubsub.core")
 local cqueues = require("cqueues")
 local scripted_server = require("spec.support.scripted_server")
 local steps = require("spec.support.steps")
@@ -61,6 +62,18 @@ describe("one token request in a loop of", function()
     assert.are.equal("timeout", first[2].kind)
     assert.are.equal(204, second[1].status)
     assert.are.equal(1, #authority:requests())
+  end)
+
+  it("cqueues is given up when nobody waits any more, and keeps no loop alive", function()
+    authority:script({ steps.silence(), azure.token("next") })
+    local client, loop, err = new_client(), cqueues.new(), nil
+    loop:wrap(function() err = select(2, close(client, { timeout = 0.1 })) end)
+    local started = core.now()
+    assert(loop:loop())
+    assert.are.equal("timeout", err.kind)
+    assert.is_true(core.now() - started < 5)
+    assert.are.equal(204, close(client).status)
+    assert.are.same({ "next" }, azure.tokens(service))
   end)
 
   it("luv serves many calls, and holds up nobody", function()

@@ -75,11 +75,15 @@ local function get_token(run)
   local token = credential:current(claims, transport, run.reach)
   if token then return call:token(transport.now(), token) end
   local over, code, message
-  over, token, code, message = ask(run, credential.get, credential, {
+  local request = {
     claims = claims, transport = transport, reach = run.reach, seconds = call:left(transport.now()),
     cancelled = run.withdrawn,
-  })
-  if not over then return leave(run, token) end
+  }
+  over, token, code, message = ask(run, credential.get, credential, request)
+  if not over then
+    credential:leave(request)
+    return leave(run, token)
+  end
   if token then return call:token(transport.now(), token) end
   if is_withdrawn(run) then return withdraw(run) end
   run.reason = message -- an error of the core's has room for a short one only, and a chain's is longer

@@ -3,6 +3,7 @@
 return [[
 ---@class webpubsub  the module: `local webpubsub = require "webpubsub"`
 ---@field events webpubsub.events
+---@field credential webpubsub.Credentials  where tokens of Entra ID come from
 ---@field null userdata  JSON's null, in messages and in what is decoded; as an argument: none
 ---@field empty_array table  JSON's empty list, where an empty table would be an object
 ---@field _VERSION string

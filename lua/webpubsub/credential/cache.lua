@@ -21,6 +21,9 @@ local FIRST_PAUSE, LONGEST_PAUSE = 1, 30
 -- Seconds for a request where its source does not say.
 local REQUEST_SECONDS = 60
 
+-- Seconds in which a request that nobody waits for ends by itself; what does not, such as a function, is left alone.
+local LEAVING_SECONDS = 0.25
+
 -- Seconds between two times that the program is asked whether it withdraws a call.
 local ASKING_SLICE = 0.05
 
@@ -110,8 +113,16 @@ end
 
 -- ---------------------------------------------------------------- one request
 
+local function fetch(flight)
+  flight.first, flight.second, flight.third, flight.fourth = flight.state.source:fetch(flight)
+end
+
+-- In a coroutine of its own, until nobody waits for it any more.
 local function perform(flight)
-  return flight.state.source:fetch(flight)
+  local over, why = flight.host:call(flight.seconds, flight.is_stuck, fetch, flight)
+  if over then return flight.first, flight.second, flight.third, flight.fourth end
+  if why == "cancelled" then return nil, "cancelled", "nobody waits for the token any more" end
+  return nil, "timeout", ("the %s gave no token within %g s"):format(flight.state.name, flight.seconds)
 end
 
 local function own_thread()
@@ -133,14 +144,18 @@ local function take_off(state, request, host)
   local flight = {
     state = state, key = request.claims or "", claims = request.claims, transport = transport, reach = request.reach,
     seconds = limit, due = transport.now() + limit, retries = is_refresh and 0 or nil,
-    thread = not host and own_thread(), cancelled = not host and request.cancelled or nil,
+    thread = not host and own_thread(), cancelled = request.cancelled,
     request = not host and request or nil,
     is_short = not host and limit >= request.seconds, -- its end says nothing to calls that have more time
-    over = false, waiting = {}, token = false, wake = false,
+    over = false, waiting = {}, token = false, wake = false, host = host, waiters = 0,
   }
+  if host then
+    function flight.cancelled() return flight.left_at ~= nil end
+    function flight.is_stuck() return flight.left_at and transport.now() > flight.left_at + LEAVING_SECONDS end
+  end
   state.flights[flight.key] = flight
   if not host then
-    land(flight, pcall(perform, flight))
+    land(flight, pcall(state.source.fetch, state.source, flight))
   else
     local ok, problem = pcall(host.spawn, host, perform, land, flight)
     if not ok then
@@ -167,6 +182,14 @@ local function await(flight, request)
   while not flight.over and transport.now() < due and not (cancelled and cancelled()) do
     host:suspend(begin_waiting, flight, host, cancelled and math.min(due, transport.now() + ASKING_SLICE) or due)
   end
+end
+
+-- A call does not wait any more. A request that nobody waits for must not keep a loop alive.
+local function leave(flight)
+  flight.waiters = flight.waiters - 1
+  if flight.over or flight.waiters > 0 then return end
+  flight.left_at = flight.transport.now()
+  if flight.state.flights[flight.key] == flight then flight.state.flights[flight.key] = nil end
 end
 
 -- One that should have come back is lost: it is the next call's turn.
@@ -213,7 +236,12 @@ function Credential:get(request)
     if flight.thread == own_thread() and not flight.over then
       return nil, "credential", "the credential function has made a call that needs a token of its own"
     end
-    if not flight.over then await(flight, request) end
+    if not flight.over then
+      request.flight, flight.waiters = flight, flight.waiters + 1
+      await(flight, request)
+      request.flight = nil
+      leave(flight)
+    end
     request.seconds = due - transport.now()
     -- what has ended with another call, or in the parent process, says nothing to this one
   until not flight.is_cut or flight.request == request or request.seconds <= 0
@@ -221,6 +249,11 @@ function Credential:get(request)
   if not request.claims and has_token(state, transport.wall()) then return state.token end
   if not flight.over or flight.is_late then return nil, "deadline", "no token came within the call's timeout" end
   return nil, flight.code, flight.message
+end
+
+--- Tells that the caller of `get` was taken away while it waited.
+function Credential.leave(_, request)
+  if request.flight then leave(request.flight) end
 end
 
 return cache
