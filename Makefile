@@ -188,7 +188,7 @@ install-library:
 install-cli:
 	$(call install_modules,cli)
 	install -d $(BIN)
-	sed '1s|.*|#!/usr/bin/env $(LUA_BIN)|' lua/webpubsub/cli/webpubsub.lua > $(BIN)/webpubsub
+	sed '1s|.*|#!/usr/bin/env $(LUA_BIN)|' lua/webpubsub/cli/main.lua > $(BIN)/webpubsub
 	chmod 755 $(BIN)/webpubsub
 
 install-emulator:
@@ -200,7 +200,7 @@ build-rock:
 	@$(MAKE) --no-print-directory build
 
 # What the program prints about itself, where man and the shells look for it.
-PROGRAM = $(ENVIRONMENT) $(LUA_BIN) lua/webpubsub/cli/webpubsub.lua
+PROGRAM = $(ENVIRONMENT) $(LUA_BIN) lua/webpubsub/cli/main.lua
 install-help:
 	@if $(PROGRAM) --version >/dev/null 2>&1; then \
 	    install -d $(MAN) $(BASH) $(ZSH) $(FISH) && \

@@ -4,6 +4,7 @@ require("webpubsub.client") -- gives every client its methods
 local assert_near = require("spec.support.call_states").assert_near
 local calls = require("spec.support.calls")
 local concurrent_transport = require("spec.support.concurrent_transport")
+local shard = require("webpubsub.shard")
 
 local OPERATION = "close_user_connections"
 local NO_WAIT = { retry = { delay = 0, jitter = 0 } }
@@ -249,6 +250,81 @@ describe("completed_through", function()
     local client = new_client(function(request) return { takes = 0.01 * (10 - request.index % 10) } end)
     local summary = client:each(OPERATION, users(100), { concurrency = 10 })
     assert.are.same({ 100, 100 }, { summary.total, summary.completed_through })
+  end)
+end)
+
+describe("a shard", function()
+  it("is a part of the items: nobody is left out, nobody comes twice", function()
+    local seen, count = {}, 0
+    for part = 1, 3 do
+      local client, transport = new_client()
+      local summary = client:each(OPERATION, users(60), { shard = { part, 3 } })
+      assert.are.equal(#transport.requests, summary.total)
+      assert.is_true(summary.total > 5)
+      assert.are.equal(60, summary.completed_through)
+      for _, user in ipairs(users_sent(transport)) do
+        assert.is_nil(seen[user])
+        seen[user], count = part, count + 1
+      end
+    end
+    assert.are.equal(60, count)
+    assert.are.same({ shard.of("u1", 3), shard.of("u60", 3) }, { seen.u1, seen.u60 })
+  end)
+
+  it("goes by the required argument of tables, and is told of items by their place among all", function()
+    local client = new_client()
+    local items, expected, told = {}, {}, {}
+    for index, user in ipairs(users(20)) do
+      items[index] = { user = user, reason = "r" .. index }
+      if shard.of(user, 4) == 2 then expected[#expected + 1] = index end
+    end
+    client:each(OPERATION, items, { shard = { 2, 4 }, concurrency = 1, on_result = function(result)
+      told[#told + 1] = result.index
+      assert.are.equal("r" .. result.index, result.arguments.reason)
+    end })
+    assert.are.same(expected, told)
+  end)
+
+  it("goes on where it was, with the items after completed_through", function()
+    local list, sent = users(40), {}
+    local client, transport = new_client({ [list[30]] = { failure = "transport" } }, { retries = 0 })
+    local function iterate(from)
+      local position = from
+      return function()
+        position = position + 1
+        return list[position]
+      end
+    end
+    local part = { shard.of(list[30], 2), 2 }
+    local stopped = client:each(OPERATION, iterate(0), { shard = part, concurrency = 1, stop_on_error = true })
+    assert.is_true(stopped.completed_through >= 30 and stopped.completed_through < 40)
+    client:each(OPERATION, iterate(stopped.completed_through), { shard = part, concurrency = 1 })
+    for _, user in ipairs(users_sent(transport)) do
+      assert.is_nil(sent[user])
+      sent[user] = true
+    end
+    for _, user in ipairs(list) do assert.are.equal(shard.of(user, 2) == part[1] or nil, sent[user]) end
+  end)
+
+  it("has items that are wrong in the first part, and nowhere else", function()
+    for part = 1, 2 do
+      local client = new_client()
+      local summary = client:each(OPERATION, { { reason = "x" }, { user = 7 } }, { shard = { part, 2 } })
+      assert.are.equal(part == 1 and 2 or 0, summary.failed)
+    end
+  end)
+
+  for _, part in ipairs({ {}, { 1 }, { 0, 2 }, { 3, 2 }, { 1.5, 2 }, { 1, 2, 3 }, { "1", 2 }, { 1, 1000001 },
+    { i = 1, n = 2 }, { 1, 0 / 0 } }) do
+    it("that is none is refused", function()
+      local err = refused(OPERATION, {}, { shard = part })
+      assert.are.same({ "invalid", "shard" }, { err.code, err.argument })
+    end)
+  end
+
+  it("needs an operation with one required argument", function()
+    assert.are.equal("shard goes by the one required argument of an operation; add_user_to_group has none, or several",
+      refused("add_user_to_group", {}, { shard = { 1, 2 } }).message)
   end)
 end)
 

@@ -4,6 +4,7 @@ local annotations = require("spec.generate.annotations")
 local core = require("webpubsub.core")
 local project = require("spec.support.project")
 local readme = require("spec.generate.readme")
+local reference = require("spec.generate.reference")
 
 local function sorted(names)
   table.sort(names)
@@ -29,6 +30,10 @@ end
 describe("make generate", function()
   it("has been run since the annotations changed", function()
     assert.is_true(annotations.text() == project.read(annotations.path), annotations.path .. " is stale")
+  end)
+
+  it("has been run since the reference changed", function()
+    assert.is_true(reference.text() == project.read(reference.path), reference.path .. " is stale")
   end)
 
   it("has been run since the README's table of operations changed", function()
@@ -59,6 +64,25 @@ describe("the annotations", function()
     assert.are.same(sorted(methods), sorted(described))
   end)
 
+  it("know everything that the module has, and nothing else", function()
+    local fields, described = {}, {}
+    for name in pairs(require("webpubsub")) do fields[#fields + 1] = name end
+    local text = annotations.text()
+    for name in text:match("%-%-%-@class webpubsub  .-\nlocal webpubsub"):gmatch("%-%-%-@field ([%w_]+)") do
+      described[#described + 1] = name
+    end
+    for name in text:gmatch("\nfunction webpubsub%.([%w_]+)%(") do described[#described + 1] = name end
+    assert.are.same(sorted(fields), sorted(described))
+  end)
+
+  it("are what editors find under the module's name, and programs do not", function()
+    assert.is_truthy(annotations.text():find("^%-%-%-@meta webpubsub\n"))
+    assert.are.equal("webpubsub.lua", annotations.path:match("[^/]*$"))
+    for _, path in ipairs(project.files("lua/webpubsub")) do
+      assert.is_true(path == annotations.path or not path:find("/webpubsub%.lua$"), path .. " would hide the module")
+    end
+  end)
+
   it("are Lua, though nobody loads them", function()
     assert.is_truthy((loadstring or load)(annotations.text())) -- luacheck: ignore 113
   end)
@@ -74,5 +98,48 @@ describe("the annotations", function()
     assert.is_truthy(text:find("---@field ttl? integer  ", 1, true))
     assert.is_truthy(text:find("---@return boolean exists\n---@return webpubsub.Response response\n"
       .. "function client:user_exists(arguments) end\n", 1, true))
+  end)
+end)
+
+describe("the reference", function()
+  local text = reference.text()
+
+  local function names(name)
+    assert.is_truthy(text:find("`" .. name, 1, true), name .. " is not in " .. reference.path)
+  end
+
+  it("has every option, operation, parameter, method and error code", function()
+    for _, place in ipairs({ "new", "context", "retry", "client_access_url", "each", "events.new", "connect",
+      "user_event", "mqtt", "rejection", "property" }) do
+      for _, option in ipairs(core.options(place)) do names(option.name) end
+    end
+    for _, operation in ipairs(core.operations()) do
+      names("client:" .. operation.name .. " { … }")
+      names(operation.method .. " " .. operation.path)
+      for _, parameter in ipairs(operation.parameters) do names(parameter.name) end
+    end
+    for name in annotations.text():gmatch("\nfunction ([%w_.:]+)%(") do
+      names((name:gsub("_async$", " { … }")))
+    end
+    for _, row in ipairs(core.codes()) do
+      if row.code then names(row.code) end
+    end
+  end)
+
+  it("has every class of the annotations that has fields", function()
+    for name, after in annotations.text():gmatch("\n%-%-%-@class webpubsub%.([%w_.]+)[^\n]*\n([^\n]*)") do
+      if after:find("@field") and not text:find("\n### " .. name .. "\n", 1, true) then
+        local operation = name:gsub("%u", function(letter) return "_" .. letter:lower() end):sub(2)
+        names("client:" .. operation .. " { … }")
+      end
+    end
+  end)
+
+  it("leads to sections that are there", function()
+    local anchors = {}
+    for title in text:gmatch("\n##+ ([^\n]*)") do
+      anchors[title:lower():gsub("[^%w%- ]", ""):gsub(" ", "-")] = true
+    end
+    for anchor in text:gmatch("%(#([%w%-]+)%)") do assert.is_true(anchors[anchor], anchor) end
   end)
 end)

@@ -2,6 +2,7 @@
 
 local core = require("webpubsub.core")
 local help = require("webpubsub.help")
+local process = require("spec.support.process")
 
 local function has(text, part)
   assert.is_truthy(text:find(part, 1, true), ("%q is not in:\n%s"):format(part, text))
@@ -57,27 +58,67 @@ end)
 
 describe("the help on what does not exist", function()
   it("names what was probably meant", function()
-    assert.are.equal('There is no operation "close_user_connection"; did you mean "close_user_connections"?',
+    assert.are.equal('There is no help on "close_user_connection"; did you mean "close_user_connections"?',
       help.text("close_user_connection"))
-    assert.are.equal('There is no operation "remove_connection_from_all_group"; did you mean '
+    assert.are.equal('There is no help on "remove_connection_from_all_group"; did you mean '
       .. '"remove_connection_from_all_groups"?', help.text("remove_connection_from_all_group"))
   end)
 
   it("names nothing where nothing is near", function()
-    assert.are.equal('There is no operation "xyzzy".', help.text("xyzzy"))
-    assert.are.equal('There is no operation "42".', help.text(42))
-    assert.are.equal('There is no operation "".', help.text(""))
+    assert.are.equal('There is no help on "xyzzy".', help.text("xyzzy"))
+    assert.are.equal('There is no help on "42".', help.text(42))
+    assert.are.equal('There is no help on "".', help.text(""))
+  end)
+end)
+
+describe("the help on other subjects", function()
+  it("is named by the help on everything", function()
+    local text = help.text()
+    for _, subject in ipairs({ "new", "context", "retry", "errors", "each", "client_access_url", "events", "tasks" }) do
+      has(text, subject)
+      assert.is_nil(help.text(subject):find("There is no help", 1, true))
+    end
+  end)
+
+  local places = { new = "new", context = "context", retry = "retry", client_access_url = "client_access_url",
+    each = "each", events = "events.new" }
+  for subject, place in pairs(places) do
+    it("has every option of " .. place .. " with its default", function()
+      local text = help.text(subject)
+      for _, option in ipairs(core.options(place)) do
+        local line = text:match("\n    " .. option.name .. " +([^\n]*)")
+        assert.is_truthy(line, option.name)
+        if option.default then has(line, "(" .. option.default:gsub("`", "") .. ")") end
+        if option.world then has(line, "only " .. option.world) end
+        if option.unit == "s" then has(line, "seconds ") end
+      end
+    end)
+  end
+
+  it("has every kind of error and every code, with what to do", function()
+    local text = help.text("errors")
+    for _, row in ipairs(core.codes()) do
+      has(text, (row.code or row.kind) .. " ")
+      has(text, (row.meaning:gsub("`", "")))
+      if row.advice then has(text, (row.advice:gsub("`", ""))) end
+    end
+  end)
+
+  it("has every method of a task", function()
+    local text = help.text("tasks")
+    for _, method in ipairs({ "done", "result", "await", "on_done", "cancel" }) do
+      has(text, "task:" .. method .. "(")
+    end
+  end)
+
+  it("suggests a subject as it suggests an operation", function()
+    assert.are.equal('There is no help on "error"; did you mean "errors"?', help.text("error"))
   end)
 end)
 
 describe("help.print", function()
   it("prints the text", function()
-    local printed = {}
-    local print_before = _G.print
-    finally(function() _G.print = print_before end)
-    _G.print = function(text) printed[#printed + 1] = text end -- luacheck: ignore
-    help.print("user_exists")
-    help.print()
-    assert.are.same({ help.text("user_exists"), help.text() }, printed)
+    local result = process.run_lua('local h = require "webpubsub".help h "user_exists" h()')
+    assert.are.equal(help.text("user_exists") .. "\n" .. help.text() .. "\n", result.stdout)
   end)
 end)

@@ -15,6 +15,7 @@ local uv = require("luv")
 
 local DELAY = 0.3 -- seconds until the server answers, in which others must go on
 local TICK = 0.01
+local LONGEST = 20 -- of a run that has not ended
 local FEWEST_TICKS = 5 -- of the thirty that fit
 
 local unpack = table.unpack or unpack -- luacheck: ignore 113 143
@@ -88,6 +89,7 @@ describe("in a coroutine of cqueues", function()
       while left > 0 do
         cqueues.sleep(TICK)
         ticks = ticks + 1
+        assert(core.now() - started < LONGEST, "a call was not woken")
       end
     end)
     assert(loop:loop())
@@ -99,6 +101,16 @@ describe("in a coroutine of cqueues", function()
     local ticks = run(function() response = close(client) end)
     assert.are.equal(204, response.status)
     assert.is_true(ticks >= FEWEST_TICKS, ticks)
+  end)
+
+  it("a plain call is woken whatever the collector does meanwhile", function()
+    local client, response = new_client(), nil
+    run(function() response = close(client) end, function()
+      collectgarbage()
+      cqueues.sleep(DELAY / 4)
+      collectgarbage()
+    end)
+    assert.are.equal(204, response.status)
   end)
 
   it("calls that wait together take the time of one", function()

@@ -61,6 +61,14 @@ describe("in NGINX", function()
     end)
   end
 
+  it("ngx.exit in a logger ends its task, and takes no timer away", function()
+    contains(run("logger = function(event) if event.type == 'request' then ngx.exit(ngx.OK) end end", [[
+      local tasks = {}
+      for index = 1, 80 do tasks[index] = client:close_user_connections_async { user = "u" } end
+      local _, errors = webpubsub.gather(tasks)
+      return errors[1].code, errors[80].code, client:pending()]]), "exited exited 0")
+  end)
+
   it("ngx.exit in on_done takes no timer away", function()
     contains(run("", [[
       for index = 1, 80 do

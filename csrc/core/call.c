@@ -8,6 +8,7 @@
  *
  * A failure may be fed in at every step; a cancelled call is done whatever it was doing. */
 #include "core/service.h"
+#include "core/codes.h"
 #include "core/headers.h"
 
 #include <stdio.h>
@@ -231,35 +232,6 @@ enum wps_step wps_call_response(struct wps_call *call, double now, double wall, 
     return retry_or_give_up(call, now, random);
 }
 
-/* Can the same request succeed a moment later, and may it be sent again? Each code of a transport says so here and
- * nowhere else, and no message does: the words of libcurl and NGINX change. A code that is missing is that of an
- * exchange that broke for a reason nobody knows. */
-static const struct {
-    const char *code;
-    bool retryable;
-} transport_codes[] = {
-    { "resolve", true },
-    { "connect", true },
-    { "proxy", true },
-    { "tls", true },
-    { "certificate", false }, /* what is not trusted now will not be in a second */
-    { "descriptors", true },
-    { "closed", true },
-    { "busy", true },
-    { "failed", true },
-    { "forked", false }, /* the parent process sends it */
-};
-
-static bool failure_is_retryable(enum wps_kind kind, const char *code)
-{
-    if (kind != WPS_TRANSPORT)
-        return kind == WPS_TIMEOUT; /* a broken answer does not mend itself */
-    for (size_t i = 0; i < sizeof transport_codes / sizeof *transport_codes; i++)
-        if (strcmp(code, transport_codes[i].code) == 0)
-            return transport_codes[i].retryable;
-    return true;
-}
-
 enum wps_step wps_call_failure(struct wps_call *call, double now, double random, enum wps_kind kind, const char *code,
                                const char *message, bool stale)
 {
@@ -267,7 +239,7 @@ enum wps_step wps_call_failure(struct wps_call *call, double now, double random,
     wps_fail(&call->error, kind, NULL, code, "%s", message);
     wps_response_free(&call->response);
     call->retry_after = -1;
-    call->retryable = failure_is_retryable(kind, code);
+    call->retryable = wps_code_find(kind, code)->retryable;
     call->fresh = true;
     if (kind == WPS_TIMEOUT && time_left(call, now) <= 0)
         return deadline_passed(call, now);

@@ -21,11 +21,58 @@ static void set_text(lua_State *L, const char *key, const char *value)
     }
 }
 
+/* The library's own Lua files are those below the folder of the function that was named: see wpsL_set_home(). */
+static const char home_name[] = "webpubsub.home";
+
+static bool is_at_home(lua_State *L, const char *source)
+{
+    const char *home;
+    bool same;
+
+    lua_getfield(L, LUA_REGISTRYINDEX, home_name);
+    home = lua_tostring(L, -1);
+    same = home && strncmp(source, home, strlen(home)) == 0;
+    lua_pop(L, 1);
+    return same;
+}
+
+void wpsL_set_home(lua_State *L, int function)
+{
+    lua_Debug about;
+    const char *end;
+
+    lua_pushvalue(L, function);
+    lua_getinfo(L, ">S", &about);
+    end = *about.source == '@' ? strrchr(about.source, '/') : NULL;
+    if (end)
+        lua_pushlstring(L, about.source, (size_t)(end + 1 - about.source));
+    else /* one file of the program's holds it all, or it was loaded from text */
+        lua_pushstring(L, about.source);
+    lua_setfield(L, LUA_REGISTRYINDEX, home_name);
+}
+
+/* Sets `where` in the table on top: file and line of the nearest Lua function that is not the library's. After a tail
+ * call that is the caller's caller, for Lua keeps no more. In a coroutine of the library's own there is none. */
+static void set_where(lua_State *L)
+{
+    enum { MAX_LEVELS = 64 };
+    lua_Debug about;
+
+    for (int level = 0; level < MAX_LEVELS && lua_getstack(L, level, &about); level++) {
+        lua_getinfo(L, "Sl", &about);
+        if (about.currentline > 0 && !is_at_home(L, about.source)) {
+            lua_pushfstring(L, "%s:%d", about.short_src, about.currentline);
+            lua_setfield(L, -2, "where");
+            return;
+        }
+    }
+}
+
 int wpsL_raise(lua_State *L, const struct wps_error *error, const char *operation)
 {
     if (error->kind == WPS_NO_MEMORY)
         return wpsL_raise_no_memory(L);
-    lua_createtable(L, 0, 6);
+    lua_createtable(L, 0, 7);
     set_text(L, "kind", wps_kind_name(error->kind));
     set_text(L, "code", error->code);
     set_text(L, "message", error->message);
@@ -33,6 +80,8 @@ int wpsL_raise(lua_State *L, const struct wps_error *error, const char *operatio
     set_text(L, "operation", operation);
     lua_pushboolean(L, 0);
     lua_setfield(L, -2, "retryable");
+    if (error->kind == WPS_ARGUMENT)
+        set_where(L);
     luaL_setmetatable(L, WPS_ERROR);
     return lua_error(L);
 }

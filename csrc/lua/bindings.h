@@ -51,7 +51,10 @@ struct wps_client {
 
 /* ------------------------------------------------------------------ lua/args.c */
 
+/* Raises an error table; an argument error says in `where` which line of the program made the call. */
 int wpsL_raise(lua_State *L, const struct wps_error *error, const char *operation);
+/* Lua files below the folder of the function at that index are the library's, not the program's. */
+void wpsL_set_home(lua_State *L, int function);
 int wpsL_raise_no_memory(lua_State *L);
 /* Raises unless `failed` is WPS_OK. */
 void wpsL_check(lua_State *L, enum wps_kind failed, const struct wps_error *error, const char *operation);

@@ -1,6 +1,8 @@
 /* lua/client.c - the client: endpoint, key and limits in C memory, and calls prepared from them. */
 #include "lua/bindings.h"
 
+#include "core/trace.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -324,6 +326,26 @@ static void read_request_id(lua_State *L, int context, struct wps_client *client
     wpsL_check(L, error.kind, &error, operation);
 }
 
+/* They take the place of headers with those names. */
+static void read_trace(lua_State *L, int context, struct wps_call *call)
+{
+    struct wps_slice parent = wpsL_string_field(L, context, "traceparent");
+    struct wps_slice state = wpsL_string_field(L, context, "tracestate");
+    struct wps_error error = { 0 };
+
+    if (parent.data)
+        wps_traceparent_check(parent, &error);
+    else if (state.data)
+        wps_fail(&error, WPS_ARGUMENT, "tracestate", "invalid", "tracestate goes with traceparent, which is missing");
+    if (!error.kind && state.data)
+        wps_tracestate_check(state, &error);
+    wpsL_check(L, error.kind, &error, call->request.operation->name);
+    if (parent.data)
+        wps_headers_set(&call->request.headers, wps_slice_of("traceparent"), parent);
+    if (state.data)
+        wps_headers_set(&call->request.headers, wps_slice_of("tracestate"), state);
+}
+
 static void read_context(lua_State *L, struct wps_client *client, struct wps_call *call)
 {
     const char *operation = call->request.operation->name;
@@ -335,6 +357,7 @@ static void read_context(lua_State *L, struct wps_client *client, struct wps_cal
         wpsL_read_limits(L, context, &call->limits, operation);
         check_errors(L, context, operation);
         wpsL_read_headers(L, context, &call->request.headers, operation);
+        read_trace(L, context, call);
     }
     read_request_id(L, context, client, call);
 }

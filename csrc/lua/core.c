@@ -1,6 +1,8 @@
 /* lua/core.c - require "webpubsub.core": the operations table, tokens, and the pieces that stand by themselves. */
 #include "lua/bindings.h"
 
+#include "core/codes.h"
+
 #include <time.h>
 
 /* ------------------------------------------------------------------ operations() */
@@ -133,6 +135,29 @@ static int core_options(lua_State *L)
     return 1;
 }
 
+/* codes(): the table of error codes, in its order; a row without a code is about its kind. */
+static int core_codes(lua_State *L)
+{
+    int count = 0;
+
+    lua_newtable(L);
+    for (const struct wps_code *row = wps_codes; row->kind; row++) {
+        lua_createtable(L, 0, 5);
+        lua_pushstring(L, wps_kind_name(row->kind));
+        lua_setfield(L, -2, "kind");
+        lua_pushstring(L, row->code);
+        lua_setfield(L, -2, "code");
+        lua_pushboolean(L, row->retryable);
+        lua_setfield(L, -2, "retryable");
+        lua_pushstring(L, row->meaning);
+        lua_setfield(L, -2, "meaning");
+        lua_pushstring(L, row->advice);
+        lua_setfield(L, -2, "advice");
+        lua_rawseti(L, -2, ++count);
+    }
+    return 1;
+}
+
 /* check_options(table, place, what, operation): raises what is wrong with them. */
 static int core_check_options(lua_State *L)
 {
@@ -177,6 +202,14 @@ static int core_raise(lua_State *L)
     wps_fail(&error, kinds[luaL_checkoption(L, 1, NULL, names)], luaL_optstring(L, 4, NULL), luaL_checkstring(L, 2),
              "%s", luaL_checkstring(L, 3));
     return wpsL_raise(L, &error, luaL_optstring(L, 5, NULL));
+}
+
+/* set_home(function): the folder of its file is the library's. */
+static int core_set_home(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    wpsL_set_home(L, 1);
+    return 0;
 }
 
 /* headers(block): a header block as a table. */
@@ -233,10 +266,12 @@ __attribute__((visibility("default"))) int luaopen_webpubsub_core(lua_State *L)
     static const luaL_Reg functions[] = {
         { "operations", core_operations },
         { "options", core_options },
+        { "codes", core_codes },
         { "check_options", core_check_options },
         { "nearest", core_nearest },
         { "field", core_field },
         { "raise", core_raise },
+        { "set_home", core_set_home },
         { "headers", core_headers },
         { "random", core_random },
         { "now", core_now },

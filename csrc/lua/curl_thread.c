@@ -1,8 +1,8 @@
 /* lua/curl_thread.c - the background engine for Lua: libcurl in a thread of its own, one for each Lua state.
  *
  *   curl.background()              -> background, the same one each time; its thread starts with the first submit
- *   background:submit(profile, method, target, headers, body|nil, seconds, patience, fresh|nil)    -> exchange, as
- *                                  curl.start, and its slot; a few microseconds, whatever the network does
+ *   background:submit(profile, call)   or of strings, as curl.start    -> exchange, and its slot; a few microseconds,
+ *                                  whatever the network does
  *   background:next()              -> the next finished exchange, the very object that submit returned, and its slot;
  *                                  or nil
  *   background:pending()           -> how many exchanges next() has not returned yet
@@ -10,7 +10,7 @@
  *   background:fd()                -> a descriptor, readable while next() has something and until it returns nil;
  *                                  a child process has another
  *   exchange:done()                -> whether it is finished
- *   exchange:info(), :result()     as those of curl.start, once it is finished. Whose result was taken, or who was
+ *   exchange:info(), :result(), :deliver(call)    as those of curl.start, once it is finished. Whose result was taken, or who was
  *                                  collected, does not come out of next() any more
  *   exchange:cancel()              at whatever stage: it comes out of next(), as cancelled
  *
@@ -24,8 +24,6 @@
 
 #define BACKGROUND "webpubsub.curl.background"
 #define JOB "webpubsub.curl.background_exchange"
-
-enum { OWN_CLASS = 1 }; /* the upvalue of a class's methods, see lua/class.h */
 
 struct background_box {
     struct wps_background *background;
@@ -43,7 +41,7 @@ struct job_box {
 
 static struct wps_background *check_background(lua_State *L)
 {
-    struct background_box *box = wpsL_class_check(L, 1, OWN_CLASS, BACKGROUND);
+    struct background_box *box = wpsL_class_check(L, 1, WPS_OWN_UPVALUE, BACKGROUND);
 
     if (box->closed)
         luaL_error(L, "the background engine has ended: the Lua state is closing");
@@ -158,6 +156,8 @@ static int background_submit(lua_State *L)
     struct wps_profile *profile = wpsL_curl_order(L, 2, &order);
     struct job_box *box;
 
+    if (!profile)
+        return 4;
     wpsL_getuservalue(L, 1);
     box = lua_newuserdata(L, sizeof *box);
     memset(box, 0, sizeof *box);
@@ -228,7 +228,7 @@ static int background_fd(lua_State *L)
 
 static struct job_box *check_box(lua_State *L)
 {
-    struct job_box *box = wpsL_class_check(L, 1, OWN_CLASS, JOB);
+    struct job_box *box = wpsL_class_check(L, 1, WPS_OWN_UPVALUE, JOB);
 
     luaL_argcheck(L, box->job, 1, "the exchange's result was taken already");
     return box;
@@ -260,15 +260,27 @@ static int exchange_info(lua_State *L)
     return wpsL_curl_push_info(L, check_finished(L, check_box(L)));
 }
 
-static int exchange_result(lua_State *L)
+/* Its result was taken. What is on the stack stays. */
+static int release(lua_State *L, struct job_box *box, int count)
 {
-    struct job_box *box = check_box(L);
-    int count = wpsL_curl_push_result(L, check_finished(L, box));
-
     wps_job_release(box->job);
     box->job = NULL;
     drop_slot(L, box);
     return count;
+}
+
+static int exchange_result(lua_State *L)
+{
+    struct job_box *box = check_box(L);
+
+    return release(L, box, wpsL_curl_push_result(L, check_finished(L, box)));
+}
+
+static int exchange_deliver(lua_State *L)
+{
+    struct job_box *box = check_box(L);
+
+    return release(L, box, wpsL_curl_deliver(L, check_finished(L, box)));
 }
 
 static int exchange_cancel(lua_State *L)
@@ -306,6 +318,7 @@ void wpsL_curl_open_background(lua_State *L)
         { "step", exchange_step },
         { "done", exchange_done },
         { "info", exchange_info },
+        { "deliver", exchange_deliver },
         { "result", exchange_result },
         { "cancel", exchange_cancel },
         { NULL, NULL },

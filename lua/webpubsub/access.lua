@@ -27,7 +27,7 @@ local function prepare(client, arguments, lifetime, client_type, unsent)
   }, unsent)
 end
 
---- See `client:client_access_url` in annotations.lua.
+--- See `client:client_access_url` in library/webpubsub.lua.
 function access.url(client, arguments)
   arguments = arguments or {}
   local extras = core.extras(client, "client_access_url")

@@ -7,6 +7,7 @@ local defer = require "webpubsub.defer"
 local driver = require "webpubsub.driver"
 local each = require "webpubsub.each"
 local listing = require "webpubsub.listing"
+local log = require "webpubsub.log"
 local policies = require "webpubsub.policies"
 local task = require "webpubsub.task"
 require "webpubsub.results"
@@ -30,7 +31,8 @@ function client.new(options)
   local extras = core.extras(self)
   local get_token = core.field(options, "credential")
   extras.policies = policies.check(core.field(options, "policies"))
-  extras.logger = core.field(options, "logger")
+  extras.logger = log.listener(core.field(options, "logger"))
+  extras.server = extras.logger and log.server(core.origin(self))
   extras.log_ids = core.field(options, "log_ids")
   extras.get_token = get_token and credential.cached(get_token)
   extras.max_deferred = core.field(options, "max_deferred")
@@ -92,5 +94,18 @@ methods.defer, methods.deferred = defer.run, defer.counts
 methods.poll, methods.pending = task.poll, task.pending
 methods.pollfd, methods.events, methods.timeout = task.pollfd, task.events, task.timeout
 methods.attach_luv = task.attach_luv
+
+-- A name that is misspelt is raised with the one that was meant. Names that begin with "_" are asked for by whoever
+-- inspects values.
+setmetatable(methods, { __index = function(_, name)
+  if type(name) ~= "string" or name:find "^_" then return nil end
+  local names = {}
+  for known in next, methods do names[#names + 1] = known end
+  local meant = core.nearest(name, names)
+  core.raise("argument", "unknown", ("the client has no \"%.40s\"%s"):format(name,
+    meant and "; did you mean \"" .. meant .. "\"?" or ""), name)
+end })
+
+core.set_home(client.new)
 
 return client

@@ -57,7 +57,7 @@ local function drop(counts)
   return false
 end
 
---- See `client:defer` in annotations.lua.
+--- See `client:defer` in library/webpubsub.lua.
 function defer.run(client, operation, arguments)
   local counts, limit = counts_of(client, "defer")
   check_surroundings()
@@ -72,7 +72,7 @@ function defer.run(client, operation, arguments)
   return true
 end
 
---- See `client:deferred` in annotations.lua.
+--- See `client:deferred` in library/webpubsub.lua.
 function defer.counts(client)
   local counts = counts_of(client, "deferred")
   return {

@@ -29,7 +29,8 @@ local function set_up(run, call, extras, arguments)
     run.no_throw = core.field(context, "no_throw")
   end
   if extras.logger then
-    run.log = log.new(extras.logger, call, run.transport.now, extras.log_ids and arguments or nil)
+    run.log = log.new(extras.logger, call, run.transport.now, extras.log_ids and arguments or nil,
+      extras.server)
   end
   return run
 end

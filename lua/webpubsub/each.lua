@@ -7,6 +7,7 @@ local core = require "webpubsub.core"
 local driver = require "webpubsub.driver"
 local operations = require "webpubsub.operations"
 local policies = require "webpubsub.policies"
+local shard = require "webpubsub.shard"
 local task = require "webpubsub.task"
 
 local each = {}
@@ -41,6 +42,25 @@ local function required_argument(name)
     if parameter.required then required, count = parameter.name, count + 1 end
   end
   return count == 1 and required or nil
+end
+
+local function is_whole(value, low, high)
+  return type(value) == "number" and value % 1 == 0 and value >= low and value <= high
+end
+
+-- The part of the items that is this process's.
+local function check_shard(part, operation, required)
+  if part == nil then return end
+  local entries = 0
+  for _ in pairs(part) do entries = entries + 1 end
+  if entries ~= 2 or not is_whole(part[2], 1, shard.MAX_SHARDS) or not is_whole(part[1], 1, part[2]) then
+    refuse("shard", "invalid",
+      ("shard must be { i, n }, such as { 2, 5 }, with n from 1 to %d and i from 1 to n"):format(shard.MAX_SHARDS))
+  end
+  if not required then
+    refuse("shard", "invalid",
+      ("shard goes by the one required argument of an operation; %s has none, or several"):format(operation))
+  end
 end
 
 local function iterate(items)
@@ -129,7 +149,7 @@ local function start(run, item)
   local arguments = arguments_of(run, item)
   local ask, is_own = cancel_of(run, arguments)
   local started = task.start(run.client, run.operation, arguments, perform, nil, ask, run)
-  run.running[started] = { index = run.total, arguments = arguments, may_withdraw = is_own }
+  run.running[started] = { index = run.position, arguments = arguments, may_withdraw = is_own }
   run.active = run.active + 1
   started:on_done(function()
     run.ended[#run.ended + 1] = started
@@ -179,11 +199,23 @@ end
 
 -- ---------------------------------------------------------------- all of them
 
--- Looks ahead, for a pause after the last item is not worth waiting for.
+-- Is it another process's? What has no value to go by is the first one's, to be told of.
+local function is_elsewhere(run, item)
+  local part = run.shard
+  if not part then return false end
+  local value = type(item) == "table" and core.field(item, run.required) or item
+  return (type(value) == "string" and shard.of(value, part[2]) or 1) ~= part[1]
+end
+
+-- Looks ahead, for a pause after the last item is not worth waiting for. Items of other processes count as finished.
 local function has_next(run)
-  if run.upcoming == nil and not run.stopped then
-    run.upcoming = run.next_item()
-    run.stopped = run.upcoming == nil
+  while run.upcoming == nil and not run.stopped do
+    local item = run.next_item()
+    run.stopped = item == nil
+    if item ~= nil then
+      run.position = run.position + 1
+      if is_elsewhere(run, item) then count_finished(run, run.position) else run.upcoming = item end
+    end
   end
   return not run.stopped
 end
@@ -273,7 +305,7 @@ end
 -- it: the summary then has `interrupted = true`. To go on later, skip the first `completed_through` items.
 ---@param operation string  an operation's name
 ---@param items table|fun(): any  argument tables, or strings for the operation's one required argument
----@param options { concurrency: integer?, on_result: fun(result: table)?, stop_on_error: boolean?, context: table? }?
+---@param options webpubsub.EachOptions?
 ---@return webpubsub.Summary
 function each.run(client, operation, items, options)
   options = options or {}
@@ -281,14 +313,17 @@ function each.run(client, operation, items, options)
   local transport = extras.transport
   core.check_options(options, "each", "options", "each")
   check_context(client, options.context)
+  local required = required_argument(operation)
+  check_shard(options.shard, operation, required)
   local run = {
-    client = client, operation = operation, required = required_argument(operation), next_item = iterate(items),
+    client = client, operation = operation, required = required, next_item = iterate(items),
     concurrency = options.concurrency or DEFAULT_CONCURRENCY, on_result = options.on_result,
     stop_on_error = options.stop_on_error,
     context = options.context, cancelled = task.cancel_of(options),
     now = transport.now, sleep = transport.sleep, host = transport.host, started = transport.now(), paused_until = 0,
     wake = false,
-    running = {}, active = 0, ended = {}, finished = {}, completed_through = 0, total = 0, succeeded = 0, failures = {},
+    running = {}, active = 0, ended = {}, finished = {}, completed_through = 0, position = 0,
+    total = 0, shard = options.shard, succeeded = 0, failures = {},
   }
   run.ask = run.cancelled and asker(run, run.cancelled)
   run.extras = setmetatable({ transport = pausing_transport(run, transport) }, { __index = extras })

@@ -61,7 +61,8 @@ core.error_type.__tostring = function(err)
   local facts = { err.status and ("%d %s"):format(err.status, err.code) or ("%s %s"):format(err.kind, err.code or "") }
   if err.attempts and err.attempts > 0 then facts[#facts + 1] = count(err.attempts, "attempt") end
   if err.request_id then facts[#facts + 1] = "request " .. err.request_id end
-  local text = ("webpubsub: %s%s (%s)"):format(err.operation and err.operation .. ": " or "",
+  local where = err.where and printable(err.where, MAX_PRINTED) .. ": " or ""
+  local text = ("%swebpubsub: %s%s (%s)"):format(where, err.operation and err.operation .. ": " or "",
     printable(err.message or "", MAX_PRINTED), printable(concat(facts, ", "), MAX_PRINTED))
   local cause = cause_of(err)
   return cause and text .. "\n  because: " .. printable(cause, MAX_PRINTED) or text

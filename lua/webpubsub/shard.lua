@@ -8,6 +8,7 @@ local OFFSET_BASIS, PRIME_LOW = 2166136261, 403 -- the prime is 2^24 + 403
 local BITS_24, BITS_32 = 16777216, 4294967296
 
 local MAX_SHARDS = 1000000
+shard.MAX_SHARDS = MAX_SHARDS
 
 -- Exclusive or of two numbers below 16, as there are no operators for bits before 5.3.
 local xor4 = {}

@@ -165,7 +165,7 @@ end
 
 -- ---------------------------------------------------------------- the program
 
-local program = ("lua5.4 lua/webpubsub/cli/webpubsub.lua --endpoint %s --key %s --hub bench --retries 1 "
+local program = ("lua5.4 lua/webpubsub/cli/main.lua --endpoint %s --key %s --hub bench --retries 1 "
   .. "close-user-connections --users-from %s --concurrency %d"):format(front.origin, emulator.key, paths.users,
   CONCURRENCY)
 

@@ -1,4 +1,5 @@
--- Makes lua/webpubsub/annotations.lua, which tells editors what the client's methods take and return.
+-- Makes lua/webpubsub/library/webpubsub.lua, which tells editors what the module and the client's methods take and
+-- return. Editors find it by its name; programs find lua/webpubsub/init.lua.
 
 local classes = require("spec.generate.classes")
 local core = require("webpubsub.core")
@@ -6,11 +7,11 @@ local events = require("spec.generate.events")
 
 local annotations = {}
 
-annotations.path = "lua/webpubsub/annotations.lua"
+annotations.path = "lua/webpubsub/library/webpubsub.lua"
 
 local HEAD = [[
----@meta
--- For editors only, never loaded. Made by `make generate` from the tables of operations and options; do not edit.
+---@meta webpubsub
+-- For editors only, never loaded. Made by `make generate` from the tables of operations, options and error codes.
 -- luacheck: ignore 212 241 631
 
 ]]
@@ -112,11 +113,25 @@ local function describe_options(class)
   return table.concat(lines, "\n")
 end
 
+-- An alias of every code, each once, with what it means.
+local function describe_codes()
+  local lines, seen = { "---@alias webpubsub.ErrorCode string" }, {}
+  for _, row in ipairs(core.codes()) do
+    if row.code and not seen[row.code] then
+      lines[#lines + 1] = ("---| %q # %s: %s"):format(row.code, row.kind, row.meaning)
+      seen[row.code] = true
+    end
+  end
+  return table.concat(lines, "\n")
+end
+
 --- The file's text.
 ---@return string
 function annotations.text()
-  local parts = { HEAD .. (classes .. events):gsub("@@([%w.]+)@@", describe_options) }
+  local given = (classes .. events):gsub("@@ErrorCode@@", describe_codes)
+  local parts = { HEAD .. given:gsub("@@([%w.]+)@@", describe_options) }
   for _, operation in ipairs(core.operations()) do parts[#parts + 1] = describe(operation) .. "\n" end
+  parts[#parts + 1] = "\nreturn webpubsub\n"
   return table.concat(parts)
 end
 

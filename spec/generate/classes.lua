@@ -1,6 +1,42 @@
 -- The classes that are not made from the operations table: what the client takes and gives, for editors.
 
 return [[
+---@class webpubsub  the module: `local webpubsub = require "webpubsub"`
+---@field events webpubsub.events
+---@field null userdata  JSON's null, in messages and in what is decoded; as an argument: none
+---@field empty_array table  JSON's empty list, where an empty table would be an object
+---@field _VERSION string
+---@field api_version string  of the service's data plane
+local webpubsub = {}
+
+--- Makes a client. Nothing is sent; every mistake in the options is raised here, as an `argument` error.
+---@param options webpubsub.Options
+---@return webpubsub.Client
+function webpubsub.new(options) end
+
+--- Makes an OData filter: each `%s` of the template stands for one value, `%%` for a per cent sign.
+---@param template string  such as `userId eq %s and %s in groups`
+---@param ... string|number|boolean|nil  strings are quoted; whole numbers, booleans and nil (null) go as they are
+---@return string filter
+function webpubsub.filter(template, ...) end
+
+--- Waits for all of the tasks; returns their first values and, where some failed, their errors, both by position.
+---@param list webpubsub.Task[]
+---@return table values
+---@return table<integer, webpubsub.Error>|nil errors
+function webpubsub.gather(list) end
+
+--- Prints help on everything, or on one subject.
+---@param subject? string  an operation's name, or "new", "context", "retry", "errors" …
+function webpubsub.help(subject) end
+
+--- Makes a function that does what `action` does, and whose errors are one line of text. For callbacks of luv, handlers
+--- of NGINX and main functions in Lua 5.1, where nobody catches errors. In Lua 5.1 proper `action` cannot yield.
+---@generic F: function
+---@param action F
+---@return F
+function webpubsub.text_errors(action) end
+
 @@Options@@
 
 ---@class webpubsub.TransportRequest
@@ -57,13 +93,24 @@ return [[
 ---@field type "request"|"response"|"failure"|"retry"|"error"
 ---@field operation string
 ---@field request_id string
----@field attempt integer
+---@field attempt integer  from 1
 ---@field method? string  of a request
 ---@field status? integer  of a response or an error
 ---@field elapsed? number  seconds
 ---@field wait? number  seconds until the next attempt
 ---@field kind? string  of a failure or an error
 ---@field code? string  of a failure or an error
+---@field traceparent? string  as it is sent
+---@field tracestate? string
+---@field attributes webpubsub.EventAttributes  the same under OpenTelemetry's names, for an exporter
+
+---@class webpubsub.EventAttributes
+---@field ["http.request.method"] string
+---@field ["http.request.resend_count"]? integer  of the second attempt and later ones
+---@field ["http.response.status_code"]? integer
+---@field ["error.type"]? string  a status of 400 and above, or an error's code
+---@field ["server.address"] string
+---@field ["server.port"] integer
 
 ---@class webpubsub.Response
 ---@field status integer
@@ -80,11 +127,14 @@ return [[
 ---@field exists? boolean  of an operation that asks
 ---@field token? string  of `generate_client_token`
 
+@@ErrorCode@@
+
 ---@class webpubsub.Error  raised by every operation; prints as one or two lines without secrets
 ---@field kind "argument"|"credential"|"transport"|"timeout"|"cancelled"|"protocol"|"service"
----@field code string
+---@field code webpubsub.ErrorCode  of a service error its own, such as `Error.Connection.NotExisted`
 ---@field message string
 ---@field argument? string  the one that is wrong
+---@field where? string  of an argument error: file and line of the program's call, `game.lua:12`
 ---@field operation? string
 ---@field request_id? string
 ---@field attempts? integer
@@ -145,7 +195,7 @@ return [[
 @@EachOptions@@
 
 ---@class webpubsub.Result
----@field index integer  of the item, from 1
+---@field index integer  of the item among all that were given, from 1
 ---@field arguments table
 ---@field response? webpubsub.Response
 ---@field error? webpubsub.Error
@@ -155,7 +205,8 @@ return [[
 ---@field succeeded integer
 ---@field failed integer
 ---@field failures webpubsub.Result[]  without responses
----@field completed_through integer  the items up to this one are all finished, none was withdrawn by a cancellation
+---@field completed_through integer  the items up to this one are all finished, or another process's;
+---  none was withdrawn by a cancellation
 ---@field elapsed number  seconds
 ---@field rate number  calls a second
 ---@field cancelled? boolean  by `context.cancel`

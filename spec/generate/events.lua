@@ -96,6 +96,7 @@ function events_handler:handle(method, headers, body) end
 ---@return string|nil problem  why the answer did not get through
 function events_handler:serve(stream, headers) end
 
+---@class webpubsub.events  `webpubsub.events`: the event handler of the service's upstream requests
 local events = {}
 
 --- Makes a handler; raises an `argument` error for what is wrong with the options.

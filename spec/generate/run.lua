@@ -2,6 +2,7 @@
 
 local annotations = require("spec.generate.annotations")
 local project = require("spec.support.project")
+local reference = require("spec.generate.reference")
 local readme = require("spec.generate.readme")
 local rockspecs = require("spec.generate.rockspecs")
 
@@ -12,6 +13,7 @@ local function write(path, text)
 end
 
 write(annotations.path, annotations.text())
+write(reference.path, reference.text())
 write(readme.path, readme.text(project.read(readme.path)))
 
 local current = {}

@@ -4,7 +4,7 @@ local process = require("spec.support.process")
 
 local program = {}
 
-local script = debug.getinfo(require("webpubsub.cli").run, "S").source:match("^@(.*)init%.lua$") .. "webpubsub.lua"
+local script = debug.getinfo(require("webpubsub.cli").run, "S").source:match("^@(.*)init%.lua$") .. "main.lua"
 
 -- What the machine that runs the specs may have set.
 local NOTHING_SET = { WebPubSubConnectionString = false, WebPubSubHub = false, WebPubSubKey = false, NO_COLOR = false }

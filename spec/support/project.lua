@@ -16,4 +16,15 @@ function project.read(path)
   return text
 end
 
+--- The files below a folder, sorted.
+---@param folder string below the top folder
+---@return string[] paths below the top folder
+function project.files(folder)
+  local paths = {}
+  local listing = assert(io.popen("cd '" .. project.root .. "' && find '" .. folder .. "' -type f | LC_ALL=C sort"))
+  for path in listing:lines() do paths[#paths + 1] = path end
+  listing:close()
+  return paths
+end
+
 return project

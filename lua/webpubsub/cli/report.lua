@@ -4,6 +4,7 @@
 
 local exits = require "webpubsub.cli.exits"
 local json = require "webpubsub.cli.json"
+local log = require "webpubsub.log"
 local terminal = require "webpubsub.cli.terminal"
 local words = require "webpubsub.cli.words"
 
@@ -260,16 +261,6 @@ end
 
 -- ---------------------------------------------------------------- what happens meanwhile
 
-local describe = {
-  request = function(event) return "request " .. event.method end,
-  response = function(event) return ("response %d after %.0f ms"):format(event.status, event.elapsed * 1000) end,
-  failure = function(event)
-    return ("%s failure (%s) after %.0f ms"):format(event.kind, event.code, event.elapsed * 1000)
-  end,
-  retry = function(event) return ("next attempt in %.1f s"):format(event.wait) end,
-  error = function(event) return ("failed: %s %s"):format(event.status or event.kind, event.code) end,
-}
-
 --- A logger for `webpubsub.new` that writes to standard error.
 ---@return fun(event: table)
 function report.logger(as_json)
@@ -277,8 +268,7 @@ function report.logger(as_json)
     if as_json then
       print_json(io.stderr, { event = event })
     else
-      complain(("%s %s, attempt %d: %s"):format(event.request_id, event.operation, event.attempt,
-        describe[event.type](event)))
+      complain(log.line(event))
     end
   end
 end

@@ -58,7 +58,7 @@ local function mqtt_code(status, version)
   end
 end
 
---- See `events.reject` in annotations.lua.
+--- See `events.reject` in library/webpubsub.lua.
 function answer.reject(status, message, mqtt)
   local self = setmetatable({ status = status, message = message or "" }, rejection)
   if type(status) ~= "number" or not (status >= 400 and status <= 599) or status % 1 ~= 0 then

@@ -146,7 +146,7 @@ local function post(self, request, body)
   return deliver(self, action, kind, what, parsed)
 end
 
---- Answers one request: see `webpubsub.events.Handler` in annotations.lua.
+--- Answers one request: see `webpubsub.events.Handler` in library/webpubsub.lua.
 ---@param method string
 ---@param given table<string, string|string[]>  headers, their names in any case
 ---@param body? string|fun(limit: integer): string?, integer?, string?

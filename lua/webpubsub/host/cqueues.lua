@@ -84,15 +84,16 @@ function world.wait_instead(place, mark, ...)
   return true
 end
 
---- Waits in a coroutine of a controller.
+--- Waits in a coroutine of a controller. The host's table of waits is weak, so the coroutine itself keeps how it is woken.
 function world.suspend(host, _, begin, ...)
-  local condition, is_over = require("cqueues.condition").new(), false
-  local withdraw = begin(function()
-    is_over = true
-    condition:signal()
-  end, ...)
+  local wait = { condition = require("cqueues.condition").new(), is_over = false }
+  function wait.wake()
+    wait.is_over = true
+    wait.condition:signal()
+  end
+  local withdraw = begin(wait.wake, ...)
   world.enter(host)
-  while not is_over do condition:wait() end
+  while not wait.is_over do wait.condition:wait() end
   if withdraw then withdraw() end
 end
 

@@ -15,11 +15,6 @@ local function withdrawn()
   return nil, "cancelled", "cancelled", "the call was cancelled"
 end
 
-local function deliver(call, status, received, content, message, stale)
-  if not status then return nil, received, content, message, stale end
-  return call:deliver(status, received, content)
-end
-
 local function sleep_in_place(wake, cancelled)
   local seconds = wake - curl.now()
   while seconds > 0 and not (cancelled and cancelled()) do
@@ -69,9 +64,10 @@ function transport.new(origin, options)
   local function exchange(call, cancelled)
     local world, place = here:here()
     if not world then return exchange_in_place(call, cancelled) end
-    local running, slot = background:submit(profile, call:outgoing())
+    local running, slot, code, message = background:submit(profile, call)
+    if not running then return nil, slot, code, message end
     if here:await(world, place, running, slot, cancelled) then return withdrawn() end
-    return deliver(call, running:result())
+    return running:deliver(call)
   end
 
   local function sleep(seconds, cancelled)

@@ -8,23 +8,18 @@ local MAX_CLASSES = 10 -- that a value's fields are looked for in
 
 -- ---------------------------------------------------------------- what methods take
 
-local CONTEXT = {
-  "timeout", "attempt_timeout", "retries", "retry", "errors", "headers", "request_id", "cancel", "no_throw", "classify",
-  "policies",
-}
+-- The options of a place, such as "context".
+local function options_of(place)
+  local names = {}
+  for _, option in ipairs(core.options(place)) do names[#names + 1] = option.name end
+  return names
+end
 
--- Of webpubsub.new.
-local OPTIONS = {
-  "connection_string", "endpoint", "key", "credential", "hub", "timeout", "attempt_timeout", "connect_timeout",
-  "retries", "retry", "errors", "headers", "user_agent", "policies", "logger", "log_ids", "reverse_proxy", "proxy",
-  "ca_file", "client_cert", "client_key", "client_key_password", "max_url_bytes", "max_response_bytes",
-  "max_header_bytes", "max_connections", "idle_timeout", "max_connection_age", "allow_http", "transport", "pool_size",
-  "backlog", "max_deferred",
-}
+local CONTEXT, OPTIONS = options_of "context", options_of "new"
 
 -- Arguments by method; the operations' come from their table.
 local arguments_of = {
-  client_access_url = { "user", "roles", "groups", "expires_in", "protocol", "context" },
+  client_access_url = options_of "client_access_url",
 }
 for _, operation in ipairs(core.operations()) do
   local names = {}

@@ -1,6 +1,42 @@
----@meta
--- For editors only, never loaded. Made by `make generate` from the tables of operations and options; do not edit.
+---@meta webpubsub
+-- For editors only, never loaded. Made by `make generate` from the tables of operations, options and error codes.
 -- luacheck: ignore 212 241 631
+
+---@class webpubsub  the module: `local webpubsub = require "webpubsub"`
+---@field events webpubsub.events
+---@field null userdata  JSON's null, in messages and in what is decoded; as an argument: none
+---@field empty_array table  JSON's empty list, where an empty table would be an object
+---@field _VERSION string
+---@field api_version string  of the service's data plane
+local webpubsub = {}
+
+--- Makes a client. Nothing is sent; every mistake in the options is raised here, as an `argument` error.
+---@param options webpubsub.Options
+---@return webpubsub.Client
+function webpubsub.new(options) end
+
+--- Makes an OData filter: each `%s` of the template stands for one value, `%%` for a per cent sign.
+---@param template string  such as `userId eq %s and %s in groups`
+---@param ... string|number|boolean|nil  strings are quoted; whole numbers, booleans and nil (null) go as they are
+---@return string filter
+function webpubsub.filter(template, ...) end
+
+--- Waits for all of the tasks; returns their first values and, where some failed, their errors, both by position.
+---@param list webpubsub.Task[]
+---@return table values
+---@return table<integer, webpubsub.Error>|nil errors
+function webpubsub.gather(list) end
+
+--- Prints help on everything, or on one subject.
+---@param subject? string  an operation's name, or "new", "context", "retry", "errors" …
+function webpubsub.help(subject) end
+
+--- Makes a function that does what `action` does, and whose errors are one line of text. For callbacks of luv, handlers
+--- of NGINX and main functions in Lua 5.1, where nobody catches errors. In Lua 5.1 proper `action` cannot yield.
+---@generic F: function
+---@param action F
+---@return F
+function webpubsub.text_errors(action) end
 
 ---@class webpubsub.Options  one of: connection_string; endpoint and key; endpoint and credential
 ---@field connection_string? string  `Endpoint=https://…;AccessKey=…;Version=1.0;`, from the portal
@@ -69,6 +105,8 @@
 ---@field errors? "raise"|"return"  "return": failures come back as nil and the error; wrong arguments are raised in any case; default "raise"
 ---@field headers? table<string, string>  sent along
 ---@field request_id? string  the id that support can find the call by; default a UUID
+---@field traceparent? string  W3C Trace Context: the trace and span that the call belongs to; sent and logged
+---@field tracestate? string  goes with traceparent
 ---@field policies? webpubsub.Policies  `{ per_call, per_attempt, before_send }`: functions that see and may change each request
 ---@field cancel? fun(): boolean?  returns true to withdraw the call
 ---@field no_throw? boolean  a service error is returned as the response, with `response.error`; default false
@@ -108,13 +146,24 @@
 ---@field type "request"|"response"|"failure"|"retry"|"error"
 ---@field operation string
 ---@field request_id string
----@field attempt integer
+---@field attempt integer  from 1
 ---@field method? string  of a request
 ---@field status? integer  of a response or an error
 ---@field elapsed? number  seconds
 ---@field wait? number  seconds until the next attempt
 ---@field kind? string  of a failure or an error
 ---@field code? string  of a failure or an error
+---@field traceparent? string  as it is sent
+---@field tracestate? string
+---@field attributes webpubsub.EventAttributes  the same under OpenTelemetry's names, for an exporter
+
+---@class webpubsub.EventAttributes
+---@field ["http.request.method"] string
+---@field ["http.request.resend_count"]? integer  of the second attempt and later ones
+---@field ["http.response.status_code"]? integer
+---@field ["error.type"]? string  a status of 400 and above, or an error's code
+---@field ["server.address"] string
+---@field ["server.port"] integer
 
 ---@class webpubsub.Response
 ---@field status integer
@@ -131,11 +180,59 @@
 ---@field exists? boolean  of an operation that asks
 ---@field token? string  of `generate_client_token`
 
+---@alias webpubsub.ErrorCode string
+---| "empty" # argument: something is empty that must not be
+---| "invalid" # argument: a value is out of range, malformed, or does not go with the others
+---| "mismatch" # argument: a certificate and a key do not belong together
+---| "missing" # argument: something that is required is not given
+---| "no_certificate" # argument: a file holds no certificate
+---| "no_key" # argument: a file holds no private key
+---| "phase" # argument: NGINX cannot wait in this phase
+---| "type" # argument: a value is of another type
+---| "unfinished" # argument: the result of a task that is not over
+---| "unknown" # argument: there is no such argument, option, operation or method
+---| "unreadable" # argument: a file cannot be read
+---| "unsupported" # argument: this cannot be done where the program runs
+---| "wrong" # argument: a password does not open its file
+---| "arc_challenge" # credential: Azure Arc asks for a proof that cannot be given
+---| "claims" # credential: the service asks for claims that this credential cannot bring
+---| "credential" # credential: a credential function has failed, or returned no token and expiry
+---| "expired" # credential: the certificate is no longer valid
+---| "file" # credential: a file of the credential cannot be read
+---| "malformed" # credential: what should bring a token answered something else
+---| "not_installed" # credential: the program that would bring a token is not in PATH
+---| "not_yet_valid" # credential: the certificate is not valid yet
+---| "program" # credential: the program that would bring a token has failed
+---| "proof" # credential: a proof of identity is empty or has control bytes
+---| "random" # credential: OpenSSL has no random bytes
+---| "refused" # credential: the identity provider refuses, without saying why
+---| "signing" # credential: OpenSSL cannot sign
+---| "busy" # transport: too many calls wait in this process
+---| "certificate" # transport: the server's certificate is not trusted, for another name, or expired
+---| "closed" # transport: the connection was closed before the whole response was there
+---| "connect" # transport: no connection could be made
+---| "descriptors" # transport: the process has no file descriptors left
+---| "failed" # transport: the exchange broke for another reason
+---| "forked" # transport: the call was started before fork(): the parent process sends it
+---| "proxy" # transport: the proxy could not be reached, or refuses
+---| "resolve" # transport: the host's name could not be resolved
+---| "tls" # transport: no TLS session could be agreed on
+---| "attempt_timeout" # timeout: no complete response within attempt_timeout
+---| "connect_timeout" # timeout: no connection within connect_timeout
+---| "deadline" # timeout: the call's timeout has passed, with all its attempts
+---| "queue_timeout" # timeout: no connection came free within the call's timeout
+---| "cancelled" # cancelled: by task:cancel() or context.cancel
+---| "exiting" # cancelled: the NGINX worker shuts down
+---| "foreign_link" # protocol: a link to the next page leads elsewhere; it was not followed
+---| "repeated_link" # protocol: a link to the next page leads to one that was listed already
+---| "too_large" # protocol: the response is longer than max_response_bytes or max_header_bytes
+
 ---@class webpubsub.Error  raised by every operation; prints as one or two lines without secrets
 ---@field kind "argument"|"credential"|"transport"|"timeout"|"cancelled"|"protocol"|"service"
----@field code string
+---@field code webpubsub.ErrorCode  of a service error its own, such as `Error.Connection.NotExisted`
 ---@field message string
 ---@field argument? string  the one that is wrong
+---@field where? string  of an argument error: file and line of the program's call, `game.lua:12`
 ---@field operation? string
 ---@field request_id? string
 ---@field attempts? integer
@@ -202,11 +299,12 @@
 ---@class webpubsub.EachOptions
 ---@field concurrency? integer  calls at a time; 1 to 256; default 16
 ---@field on_result? fun(result: webpubsub.Result)  is told of each call as it finishes
+---@field shard? { [1]: integer, [2]: integer }  `{ i, n }`: only the items of the i-th of n processes, by a hash of the operation's one required argument that is the same on every machine
 ---@field stop_on_error? boolean  begin no more calls after a failure; default false
 ---@field context? webpubsub.Context  of the call, or of each of them
 
 ---@class webpubsub.Result
----@field index integer  of the item, from 1
+---@field index integer  of the item among all that were given, from 1
 ---@field arguments table
 ---@field response? webpubsub.Response
 ---@field error? webpubsub.Error
@@ -216,7 +314,8 @@
 ---@field succeeded integer
 ---@field failed integer
 ---@field failures webpubsub.Result[]  without responses
----@field completed_through integer  the items up to this one are all finished, none was withdrawn by a cancellation
+---@field completed_through integer  the items up to this one are all finished, or another process's;
+---  none was withdrawn by a cancellation
 ---@field elapsed number  seconds
 ---@field rate number  calls a second
 ---@field cancelled? boolean  by `context.cancel`
@@ -408,6 +507,7 @@ function events_handler:handle(method, headers, body) end
 ---@return string|nil problem  why the answer did not get through
 function events_handler:serve(stream, headers) end
 
+---@class webpubsub.events  `webpubsub.events`: the event handler of the service's upstream requests
 local events = {}
 
 --- Makes a handler; raises an `argument` error for what is wrong with the options.
@@ -819,3 +919,5 @@ function client:generate_client_token(arguments) end
 ---@param arguments? webpubsub.GenerateClientToken
 ---@return webpubsub.Task
 function client:generate_client_token_async(arguments) end
+
+return webpubsub
