@@ -32,7 +32,7 @@ bench: bench-built
 
 bench-picture: bench-built
 	@RESTY_HTTP="$(RESTY_HTTP)" $(BENCH_LUA) spec/bench/run.lua $(ROUNDS) $(SECONDS) spec/bench/README.md
-	@$(BENCH_LUA) spec/bench/picture.lua 3 $(SECONDS) spec/bench/README.md spec/bench/flight.svg
+	@$(BENCH_LUA) spec/bench/picture.lua $(ROUNDS) $(SECONDS) spec/bench/README.md spec/bench/flight.svg
 
 # Closes the connections of 100,000 users against the emulator; USERS=n of fewer.
 bench-many: deps-test

@@ -49,8 +49,8 @@ local function spread(labels, lowest)
 end
 
 --- Draws it.
----@param options { title: string, subtitle: string, below: string, ticks: number[], lines: table[] }  a line has `name`,
----  `colour`, `width`, `dashes` and `points`, a list of { x, y }
+---@param options { title: string, subtitle: string, below: string, ticks: number[], lines: table[] }  a line has
+---  `name`, `colour`, `width`, maybe `dashes`, and `points`, a list of { x, y }
 ---@return string
 function chart.draw(options)
   local plot_width, plot_height = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM

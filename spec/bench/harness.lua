@@ -21,7 +21,9 @@ Harness.__index = Harness
 local harness = {}
 
 --- The interpreters that are measured, and where the library is built for each.
-harness.LUAS = { { name = "5.4", program = "lua5.4", abi = "5.4" }, { name = "LuaJIT", program = "luajit", abi = "5.1" } }
+harness.LUAS = {
+  { name = "5.4", program = "lua5.4", abi = "5.4" }, { name = "LuaJIT", program = "luajit", abi = "5.1" },
+}
 
 -- ---------------------------------------------------------------- commands
 

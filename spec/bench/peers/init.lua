@@ -7,6 +7,11 @@ local FOLDER = "spec/bench/peers/"
 local SDK = "spec/interop/node_modules/@azure/web-pubsub"
 local LUA_5_3 = "/usr/share/lua/5.3/?.lua;/usr/share/lua/5.2/?.lua" -- see webpubsub.emulator.path
 
+local ONE_AT_A_TIME = {
+  { name = "LuaSocket", module = "socket.http", file = "luasocket.lua" },
+  { name = "Lua-cURL", module = "curl", file = "lua_curl.lua" },
+}
+
 local function runs(command)
   return (os.execute(command .. " >/dev/null 2>&1"))
 end
@@ -29,10 +34,10 @@ for _, lua in ipairs(harness.LUAS) do
       return harness.lua(lua, FOLDER .. "lua_http.lua", seconds, in_flight, port)
     end)
   end
-  for module, file in pairs { ["socket.http"] = "luasocket", curl = "lua_curl" } do
-    if has(lua, module, "socket", "openssl.hmac") then
-      add(("%s, %s"):format(file == "luasocket" and "LuaSocket" or "Lua-cURL", lua.name), 1, function(seconds, _, port)
-        return harness.lua(lua, FOLDER .. file .. ".lua", seconds, port)
+  for _, peer in ipairs(ONE_AT_A_TIME) do
+    if has(lua, peer.module, "socket", "openssl.hmac") then
+      add(("%s, %s"):format(peer.name, lua.name), 1, function(seconds, _, port)
+        return harness.lua(lua, FOLDER .. peer.file, seconds, port)
       end)
     end
   end

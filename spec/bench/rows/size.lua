@@ -18,14 +18,18 @@ local function read(path)
   return text
 end
 
+-- All lines, and those that are neither empty nor comments.
 local function count_lines()
-  local total = 0
+  local total, of_code = 0, 0
   for _, pattern in ipairs(TASK_AREA) do
     for _, path in ipairs(lines_of("ls lua/webpubsub/" .. pattern .. " 2>/dev/null")) do
-      total = total + select(2, read(path):gsub("\n", ""))
+      for line in read(path):gmatch("[^\n]*\n") do
+        total = total + 1
+        if not line:find("^%s*$") and not line:find("^%s*%-%-") then of_code = of_code + 1 end
+      end
     end
   end
-  return total
+  return total, of_code
 end
 
 -- As make lint finds them, in the symbols of object files that it compiles for that.
@@ -36,8 +40,9 @@ end
 
 return function(_, report)
   report:title("Size")
+  local total, of_code = count_lines()
   report:add { what = "lines of Lua for tasks: task, hosts, defer, each, transports", goal = LINES_GOAL, at = "most",
-    form = "%d", figure = count_lines() }
+    form = "%d", figure = total, note = ("%d without empty lines and comments"):format(of_code) }
   local rooms = #lines_of("ls -d csrc/*/")
   report:add { what = "rooms of csrc", goal = ROOMS_GOAL, at = "most", form = "%d", figure = rooms }
   report:add { what = "circles of files in csrc", goal = CIRCLES_GOAL, at = "most", form = "%d",
