@@ -19,8 +19,11 @@
 TEST_LUAS := $(if $(filter undefined,$(origin LUA)),5.4 5.3 5.2 5.1 jit,$(LUA))
 
 OPENRESTY ?=
-FOUND := $(shell sh .ci/find-lua $(if $(OPENRESTY),jit,$(LUA)))
-LUA ?= $(if $(OPENRESTY),jit,$(word 1,$(FOUND)))
+ifneq ($(OPENRESTY),)
+LUA := jit
+endif
+FOUND := $(shell sh .ci/find-lua $(LUA))
+LUA ?= $(word 1,$(FOUND))
 PREFIX ?= /usr/local
 DESTDIR ?=
 
@@ -101,8 +104,8 @@ $(BUILD)/obj/%.o: csrc/%.c
 # ---------------------------------------------------------------- what Debian provides; "one|other" differ by release
 
 BUILD_PACKAGES := gcc libc6-dev pkg-config libcurl4-openssl-dev libssl-dev \
-                  $(if $(filter jit,$(LUA)),libluajit2-5.1-dev|libluajit-5.1-dev,liblua$(LUA:5.1=5.1-0)-dev)
-RUN_PACKAGES := $(if $(filter jit,$(LUA)),luajit2|luajit,lua$(LUA)) lua-cjson ca-certificates
+                  $(if $(filter jit,$(LUA)),libluajit2-5.1-dev|libluajit-5.1-dev,$(patsubst %,liblua%-dev,$(filter-out 5.5,$(LUA:5.1=5.1-0))))
+RUN_PACKAGES := $(if $(filter jit,$(LUA)),luajit2|luajit,$(addprefix lua,$(filter-out 5.5,$(LUA)))) lua-cjson ca-certificates
 # the emulator, always on Lua 5.4
 EMULATOR_PACKAGES := lua5.4 lua-http lua-cqueues lua-luaossl lua-cjson lua-argparse
 TEST_PACKAGES := lua-busted lua-socket openssl tmux lua-readline lua-luv locales parallel luarocks zip unzip \
@@ -124,7 +127,9 @@ deps-lint:
 
 # ---------------------------------------------------------------- running
 
-ENVIRONMENT = LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua;;" \
+# Lua 5.5 is not Debian's: it is the one on the PATH, which borrows the modules of 5.4 that are Lua.
+BORROWED := $(if $(filter 5.5,$(LUA)),;/usr/share/lua/5.4/?.lua;/usr/share/lua/5.4/?/init.lua)
+ENVIRONMENT = LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua;$(BORROWED);" \
               LUA_CPATH="$(CURDIR)/$(BUILD)/?.so;$(CURDIR)/build/bench/?.so;;" WEBPUBSUB_BUILD="$(CURDIR)/$(BUILD)"
 
 # Packages come first, and may bring the very Lua that the next make looks for.

@@ -5,6 +5,8 @@ local events = require("webpubsub.events")
 local service = require("spec.support.service_events")
 local webpubsub = require("webpubsub")
 
+local NOTHING_RAISED = tostring((select(2, pcall(error)))) -- no nil, in Lua 5.5
+
 -- A handler with these options besides the usual ones.
 local function new(options)
   local all = { hub = "chat", keys = { service.KEY }, origins = { "contoso.webpubsub.azure.com" } }
@@ -369,7 +371,7 @@ describe("a handler that raises", function()
     assert.is_truthy(raise({})[1]:find("table: 0x", 1, true))
     assert.are.same({ 'webpubsub.events: user_event["chat"]: table' },
       raise(setmetatable({}, { __tostring = function() error("no text") end })))
-    assert.are.same({ 'webpubsub.events: user_event["chat"]: nil' }, raise(nil))
+    assert.are.same({ 'webpubsub.events: user_event["chat"]: ' .. NOTHING_RAISED }, raise(nil))
     assert.is_true(#raise(("x"):rep(1e6))[1] < 1000)
   end)
 

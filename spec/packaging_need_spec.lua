@@ -89,7 +89,7 @@ describe("make without apt", function()
   end
 
   it("names the Lua whose headers are missing", function()
-    local result = make(path_without({}, { ["pkg-config"] = LUALESS_PKG_CONFIG, apk = "" }), "LUA=5.3")
+    local result = make(path_without({ "lua", "lua5.3" }, { ["pkg-config"] = LUALESS_PKG_CONFIG, apk = "" }), "LUA=5.3")
     assert.are_not.equal(0, result.code)
     has(result.stderr, "missing: the headers of Lua 5.3\nThey come with:\n  apk add lua5.3-dev \n")
   end)

@@ -73,6 +73,8 @@ describe("the rockspecs", function()
   end)
 end)
 
+if VERSION == "5.5" then return end -- which Debian's LuaRocks does not know
+
 describe("LuaRocks", function()
   local directory
 

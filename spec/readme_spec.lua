@@ -105,7 +105,8 @@ describe("the README's make targets", function()
   it("exist", function()
     local code = readme.spans()
     for _, block in ipairs(readme.blocks("sh")) do code[#code + 1] = block end
-    local makefile, found = project.read("Makefile") .. "\n" .. project.read("spec/spec.mk"), 0
+    local makefile, found = project.read("Makefile") .. "\n" .. project.read("spec/spec.mk")
+      .. "\n" .. project.read("spec/bench/bench.mk"), 0
     for words in table.concat(code, "\n"):gmatch("%f[%w]make( [^\n#&]*)") do
       for target in (words .. "\n"):gmatch(" ([%l-]+)%f[%s]") do
         found = found + 1

@@ -2,18 +2,22 @@
 #
 #help
 #help make test-one LUA=5.4 SPECS=spec/call_spec.lua    some specs on one Lua
-#help make test-more     browsers, npm clients, other hosts, clean roots; takes long
-#help make test-debian12, test-debian13, test-i386      the suite in a clean root of that system
-#help make test-musl     the core on another C library
+#help make test-more     all of the following, which takes long
+#help make interop       the vendor's own clients against the emulator              (node, npm's registry)
+#help make test-browser  the emulator's page                                        (chromium)
+#help make test-hosts    the library in Neovim, HAProxy and other programs          (eight servers)
+#help make test-musl     the core on another C library                              (musl-tools)
+#help make test-debian12, test-debian13, test-i386      the suite in a clean root of that system   (root, debootstrap)
+#help
 #help make test-asan, test-valgrind, test-poll, torture, stress, fuzz    memory, threads, poll(2), exits, hostile bytes
 #help make oracle        100,000 responses through our HTTP and through libcurl's
-#help make interop       the vendor's own clients against the emulator
 #help make picture       the picture of the emulator's page, taken anew
 
 .PHONY: test-one test-asan run-asan test-poll test-valgrind torture stress fuzz oracle interop picture
 
 # The suite is the specs right below spec; what spec/more holds takes long or needs more than Debian's Lua.
-BUSTED = busted --no-recursive --lua=$(shell command -v $(LUA_BIN)) --output=$(OUTPUT) $(SPECS)
+RUNNER = $(if $(BORROWED),$(LUA_BIN) spec/support/busted.lua,busted --lua=$(shell command -v $(LUA_BIN)))
+BUSTED = $(RUNNER) --no-recursive --output=$(OUTPUT) $(SPECS)
 OUTPUT ?= utfTerminal
 SPECS ?= spec
 
@@ -133,7 +137,7 @@ run-picture: build
 # ---------------------------------------------------------------- what takes long, or needs more than Debian's C and Lua
 
 # A clean root of a Debian release, with nothing but git and make, in which the last commit is cloned and tested.
-.PHONY: test-debian12 test-debian13 test-i386 test-musl test-more
+.PHONY: test-debian12 test-debian13 test-i386 test-musl
 test-debian12:
 	sh spec/roots/run.sh bookworm "" "make demo && bash .ci/run"
 test-debian13:
@@ -156,3 +160,20 @@ $(MUSL_CORE): spec/musl/core.c $(wildcard csrc/core/*.[ch])
 	@mkdir -p $(@D)
 	musl-gcc $(MUSL_FLAGS) -fsyntax-only $(WITH_OPENSSL)
 	musl-gcc $(MUSL_FLAGS) -o $@ $(filter-out $(WITH_OPENSSL),$(filter %.c,$^))
+
+# The vendor's clients, a browser, other hosts, another C library, clean roots: all of them, whatever fails on the way.
+MORE := interop test-browser test-hosts test-musl test-debian12 test-debian13 test-i386
+.PHONY: test-more test-browser test-hosts
+test-more:
+	@failed=; for target in $(MORE); do \
+	    echo "---- make $$target" && $(MAKE) --no-print-directory $$target || failed="$$failed $$target"; \
+	done; [ -z "$$failed" ] || { echo "Failed:$$failed" >&2; exit 1; }
+
+test-browser:
+	@$(call INSTALL_PACKAGES,$(BROWSER_PACKAGES))
+	@$(MAKE) --no-print-directory test-one LUA=5.4 SPECS=spec/more/emulator_page_spec.lua
+
+HOST_PACKAGES := neovim prosody tarantool haproxy love knot-resolver apache2 lighttpd lighttpd-modules-lua
+test-hosts:
+	@$(call INSTALL_PACKAGES,$(HOST_PACKAGES))
+	@$(MAKE) --no-print-directory test-one LUA=5.4 SPECS=spec/more/hosts_spec.lua

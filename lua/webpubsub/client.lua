@@ -10,17 +10,22 @@ local listing = require "webpubsub.listing"
 local log = require "webpubsub.log"
 local policies = require "webpubsub.policies"
 local task = require "webpubsub.task"
+local custom = require "webpubsub.transport.custom"
 require "webpubsub.results"
 
 local client = {}
 
--- Cosockets inside NGINX, libcurl elsewhere; or whatever the application brings, with the clock of either.
+-- Cosockets inside NGINX, libcurl elsewhere. It is loaded now, for a sandbox may take `require` away before a client is
+-- made; what keeps it from loading is said then.
+local nginx = rawget(_G, "ngx")
+local loaded, native = pcall(require, "webpubsub.transport." .. (nginx and nginx.socket and "nginx" or "curl"))
+
+-- That, or whatever the application brings, with the clock of it.
 local function transport_for(self, options)
-  local nginx = rawget(_G, "ngx")
-  local name = nginx and nginx.socket and "nginx" or "curl"
-  local transport = require("webpubsub.transport." .. name).new(core.origin(self), options)
+  if not loaded then error(native, 0) end
+  local transport = native.new(core.origin(self), options)
   local send = core.field(options, "transport")
-  return send and require("webpubsub.transport.custom").new(send, core.origin(self), transport) or transport
+  return send and custom.new(send, core.origin(self), transport) or transport
 end
 
 --- Makes a client. Nothing is sent; every mistake in the options is raised here, as an `argument` error.

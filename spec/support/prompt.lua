@@ -9,6 +9,9 @@ local TIMEOUT_SECONDS = 5 -- for anything to be printed
 -- The process tells its own number, for signals.
 local FIRST_LINE = 'do io.write("pid ", io.open("/proc/self/stat"):read("*n"), "\\n") end\n'
 
+-- Lua 5.3 and later show the value of an expression by itself, and 5.5 no longer takes the "=" of before.
+local NEEDS_NO_SIGN = _VERSION == "Lua 5.5"
+
 local Prompt = {}
 Prompt.__index = Prompt
 
@@ -51,7 +54,7 @@ end
 ---@param line string
 ---@return string
 function Prompt:answer(line)
-  self:type(line)
+  self:type(NEEDS_NO_SIGN and line:gsub("^=", "") or line)
   self:type('io.write("<", "end", ">\\n")')
   return self:wait_for("<end>\n")
 end

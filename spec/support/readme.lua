@@ -27,7 +27,8 @@ end
 -- expectation behind a print. Locals of a block become globals, for the blocks that follow.
 local function to_lua(block)
   local lines = {}
-  for line in block:gmatch("([^\n]*)\n") do
+  for text in block:gmatch("([^\n]*)\n") do
+    local line = text
     local expression, arrow, comment = line:match("^([%a_][%w_.%[%]\"]*)%s+%-%-(>?)%s*(.*)$")
     local printed, expected = line:match("^(print%(.*%))%s+%-%->%s*(.*)$")
     if expression then

@@ -24,8 +24,8 @@ function headers.read(given)
       "events.handle")
   end
   local read = setmetatable({}, core.headers_type)
-  for name, values in pairs(given) do
-    name = tostring(name):lower()
+  for key, values in pairs(given) do
+    local name = tostring(key):lower()
     for _, value in ipairs(type(values) == "table" and values or { values }) do
       local before = rawget(read, name)
       if before and is_once(name) then return nil, name end

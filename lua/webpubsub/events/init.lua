@@ -11,6 +11,8 @@ local answer = require "webpubsub.events.answer"
 local check = require "webpubsub.events.check"
 local event = require "webpubsub.events.event"
 local headers = require "webpubsub.events.headers"
+local lua_http = require "webpubsub.events.lua_http"
+local nginx = require "webpubsub.events.nginx"
 local options = require "webpubsub.events.options"
 local protected = require "webpubsub.events.protected"
 
@@ -45,11 +47,11 @@ local function log(self, what, problem)
   local printed, text = pcall(tostring, problem)
   text = ("webpubsub.events: %s: %s"):format(what, printed and text or type(problem))
   local line = printable((text:gsub("%s*[\r\n]+%s*", " ")), MAX_LINE)
-  local nginx = rawget(_G, "ngx")
+  local ngx = rawget(_G, "ngx")
   if self.logger then
     pcall(self.logger, line)
-  elseif nginx then
-    nginx.log(nginx.ERR, line)
+  elseif ngx then
+    ngx.log(ngx.ERR, line)
   end
 end
 
@@ -166,8 +168,8 @@ end
 ---@param stream? table  of lua-http's server
 ---@param given? table  the stream's headers, where they have been read already
 function handler:serve(stream, given)
-  if stream then return require("webpubsub.events.lua_http").serve(self, stream, given) end
-  return require("webpubsub.events.nginx").serve(self)
+  if stream then return lua_http.serve(self, stream, given) end
+  return nginx.serve(self)
 end
 
 return events

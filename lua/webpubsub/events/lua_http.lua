@@ -1,5 +1,7 @@
 --- Requests to a server of lua-http, each in a coroutine of cqueues.
 
+local require = require
+
 local lua_http = {}
 
 local READ_SECONDS = 30 -- for the headers, and for the whole body

@@ -2,6 +2,8 @@
 
 -- luacheck: globals ngx
 
+local io = io
+
 local core = require "webpubsub.core"
 
 local nginx = {}

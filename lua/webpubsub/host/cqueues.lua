@@ -1,6 +1,8 @@
 --- The world of cqueues: a call in a coroutine of a controller waits on a condition, and a pump, one more coroutine of
 --- that controller, polls the reactor as long as there is anything to poll for.
 
+local loaded, require = package.loaded, require
+
 local world = {}
 
 local unpack = table.unpack or unpack -- luacheck: ignore 113 143
@@ -50,7 +52,7 @@ end
 
 -- The controller in whose coroutines this runs, and whether what runs is one of these coroutines itself.
 local function controller_here()
-  local cqueues = package.loaded["cqueues"]
+  local cqueues = loaded["cqueues"]
   if not cqueues then return nil end
   local controller, is_its_own = cqueues.running()
   return cqueues, controller, is_its_own

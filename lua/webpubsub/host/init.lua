@@ -3,6 +3,8 @@
 --- A host is a table with `suspend`, `spawn`, `call`, `wait`, `poll` and so on: this one outside NGINX, one for each
 --- background engine; host/nginx.lua makes those of NGINX.
 
+local debug = debug
+
 local core = require "webpubsub.core"
 local cqueues = require "webpubsub.host.cqueues"
 local luv = require "webpubsub.host.luv"

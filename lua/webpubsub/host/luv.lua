@@ -1,5 +1,7 @@
 --- The world of luv, once it is attached: calls in coroutines yield, and the loop polls the reactor.
 
+local require = require
+
 local world = {}
 
 local adapter = {}

@@ -5,6 +5,8 @@
 
 -- luacheck: read globals ngx
 
+local require = require
+
 local core = require "webpubsub.core"
 
 local nginx = {}

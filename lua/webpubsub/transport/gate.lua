@@ -6,6 +6,8 @@
 
 -- luacheck: read globals ngx
 
+local require = require
+
 local core = require "webpubsub.core"
 
 local gate = {}

@@ -3,6 +3,8 @@
 
 -- luacheck: read globals ngx
 
+local io, require = io, require
+
 local core = require "webpubsub.core"
 local cosocket = require "webpubsub.transport.cosocket"
 local gate = require "webpubsub.transport.gate"
