@@ -4,8 +4,6 @@
 local nginx = require("spec.support.nginx")
 local process = require("spec.support.process")
 
-local LUA_5_1 = _VERSION == "Lua 5.1" and not rawget(_G, "jit")
-
 local MISTAKE = [[
   local webpubsub = require "webpubsub"
   local client = webpubsub.new { endpoint = "https://contoso.webpubsub.azure.com", key = "k", hub = "chat" }
@@ -27,8 +25,37 @@ end
 
 describe("an error that nobody catches", function()
   it("is text in the interpreter itself", function()
-    if LUA_5_1 then return end -- it knows strings only
     assert_says(complaint_of("mistake()"))
+  end)
+
+  it("is text at its prompt", function()
+    for _, line in ipairs({ "mistake()", "client:each('x', {})", "client:close_user_conections {}" }) do
+      local result = process.run({ process.interpreter(), "-i" }, { stdin = MISTAKE:gsub("%s*\n%s*", " ")
+        :gsub("local ", "") .. "\n" .. line .. "\n", env = { LUA_PATH = package.path, LUA_CPATH = package.cpath } })
+      assert_says(result.stdout .. result.stderr, "webpubsub: ")
+    end
+  end)
+
+  it("is text where a module fails while it is loaded", function()
+    assert_says(complaint_of([[package.preload.game = mistake
+      require "game"]]))
+  end)
+
+  it("is itself where something catches it", function()
+    for _, catch in ipairs({ "pcall(mistake)", "xpcall(mistake, function(err) return err end)",
+      "pcall(require, 'game')", "coroutine.resume(coroutine.create(mistake))",
+      "pcall(client.each, client, 'x', {})", "pcall(client.close_user_connections, client, { user = '' })" }) do
+      local result = process.run_lua(MISTAKE .. "package.preload.game = mistake\n"
+        .. "local ok, err = " .. catch .. " print(ok, type(err) == 'table' and err.kind or err)")
+      assert_says(result.stdout, catch:find("require") and "false\t" or "false\targument\n")
+    end
+  end)
+
+  it("is itself where a function of C may look at it", function()
+    local result = process.run_lua(MISTAKE .. [[
+      local ok, err = pcall(string.gsub, "x", "x", mistake)
+      print(ok, err.kind)]])
+    assert.are.equal("false\targument\n", result.stdout)
   end)
 
   it("is text in the interpreter with text_errors", function()

@@ -105,10 +105,29 @@ describe("the transport of the page about NGINX", function()
       webpubsub = require("webpubsub"),
       os = { getenv = function() return "Endpoint=https://contoso.example;AccessKey=k;Version=1.0;" end },
     }, { __index = _G })
-    readme.run(readme.blocks("lua", page)[1], environment)
+    readme.run(readme.blocks("lua", page)[2], environment)
     assert.are.equal(204, environment.own:close_user_connections({ user = "alice" }).status)
     package.loaded["resty.http"] = nil
     assert.is_truthy(sent.url:find("^https://contoso.example/api/hubs/chat/users/alice/:closeConnections%?"))
     assert.are.same({ "POST", true, 15000 }, { sent.options.method, sent.options.ssl_verify, sent.milliseconds })
+  end)
+end)
+
+describe("the call of the page about NGINX that belongs to a trace", function()
+  it("sends the headers of the request on", function()
+    local sent
+    local client = require("webpubsub").new({ endpoint = "https://contoso.example", key = "k", hub = "chat",
+      transport = function(request)
+        sent = request.headers
+        return { status = 204 }
+      end })
+    local parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    local variables = { http_traceparent = parent, http_tracestate = "congo=t61rc" }
+    local environment = { client = client, ngx = { var = variables } }
+    readme.run(readme.blocks("lua", page)[1], environment)
+    assert.are.same({ parent, "congo=t61rc" }, { sent.traceparent, sent.tracestate })
+    environment.ngx.var = {} -- a request without
+    readme.run(readme.blocks("lua", page)[1], environment)
+    assert.is_nil(sent.traceparent)
   end)
 end)

@@ -6,6 +6,7 @@
 #help make interop       the vendor's own clients against the emulator              (node, npm's registry)
 #help make test-browser  the emulator's page                                        (chromium)
 #help make test-hosts    the library in Neovim, HAProxy and other programs          (eight servers)
+#help make test-editors  the annotations in lua-language-server                      (lua-language-server on the PATH)
 #help make test-musl     the core on another C library                              (musl-tools)
 #help make test-debian12, test-debian13, test-i386      the suite in a clean root of that system   (root, debootstrap)
 #help
@@ -162,8 +163,8 @@ $(MUSL_CORE): spec/musl/core.c $(wildcard csrc/core/*.[ch])
 	musl-gcc $(MUSL_FLAGS) -o $@ $(filter-out $(WITH_OPENSSL),$(filter %.c,$^))
 
 # The vendor's clients, a browser, other hosts, another C library, clean roots: all of them, whatever fails on the way.
-MORE := interop test-browser test-hosts test-musl test-debian12 test-debian13 test-i386
-.PHONY: test-more test-browser test-hosts
+MORE := interop test-browser test-hosts test-editors test-musl test-debian12 test-debian13 test-i386
+.PHONY: test-more test-browser test-hosts test-editors
 test-more:
 	@failed=; for target in $(MORE); do \
 	    echo "---- make $$target" && $(MAKE) --no-print-directory $$target || failed="$$failed $$target"; \
@@ -172,6 +173,10 @@ test-more:
 test-browser:
 	@$(call INSTALL_PACKAGES,$(BROWSER_PACKAGES))
 	@$(MAKE) --no-print-directory test-one LUA=5.4 SPECS=spec/more/emulator_page_spec.lua
+
+# With the lua-language-server that is on the PATH; without one nothing is tried.
+test-editors:
+	@$(MAKE) --no-print-directory test-one LUA=5.4 SPECS=spec/more/editors_spec.lua
 
 HOST_PACKAGES := neovim prosody tarantool haproxy love knot-resolver apache2 lighttpd lighttpd-modules-lua
 test-hosts:

@@ -6,11 +6,11 @@
 #include "core/bytes.h"
 
 struct wps_code {
-    enum wps_kind kind;  /* WPS_OK ends the list */
-    const char *code;    /* NULL: the kind, with the codes that have no row: others choose them */
-    bool retryable;      /* may the same request succeed a moment later, and be sent again? */
+    enum wps_kind kind; /* WPS_OK ends the list */
+    bool retryable;     /* may the same request succeed a moment later, and be sent again? */
+    const char *code;   /* NULL: the kind, with the codes that have no row: others choose them */
     const char *meaning;
-    const char *advice;  /* NULL: the meaning says it */
+    const char *advice; /* NULL: the meaning says it */
 };
 
 extern const struct wps_code wps_codes[];

@@ -4,11 +4,15 @@
 #include <string.h>
 
 enum {
-    VERSION = 2, TRACE = 32, PARENT = 16, FLAGS = 2, /* hexadecimal digits */
+    VERSION = 2,
+    TRACE = 32,
+    PARENT = 16,
+    FLAGS = 2, /* hexadecimal digits */
     PARENT_LENGTH = VERSION + 1 + TRACE + 1 + PARENT + 1 + FLAGS,
     MAX_STATE = 512, /* bytes that everyone passes on */
     MAX_MEMBERS = 32,
-    MAX_NAME = 256, MAX_VALUE = 256
+    MAX_NAME = 256,
+    MAX_VALUE = 256
 };
 
 /* So many lower-case hexadecimal digits. */
@@ -52,9 +56,10 @@ enum wps_kind wps_traceparent_check(struct wps_slice value, struct wps_error *er
 {
     if (is_traceparent(value))
         return WPS_OK;
-    return wps_fail(error, WPS_ARGUMENT, "traceparent", "invalid",
-                    "traceparent must be a version, trace id, parent id and flags in lower-case hexadecimal digits, such as "
-                    "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    return wps_fail(
+        error, WPS_ARGUMENT, "traceparent", "invalid",
+        "traceparent must be a version, trace id, parent id and flags in lower-case hexadecimal digits, such as "
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
 }
 
 static bool is_name(const char *text, size_t length)

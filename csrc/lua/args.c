@@ -68,6 +68,63 @@ static void set_where(lua_State *L)
     }
 }
 
+#if LUA_VERSION_NUM == 501
+/* Raw: programs forbid names that are not there. */
+static void push_global(lua_State *L, const char *name)
+{
+    lua_pushstring(L, name);
+    lua_rawget(L, LUA_GLOBALSINDEX);
+}
+
+/* Is the function of that frame the global of that name? */
+static bool is_global(lua_State *L, lua_Debug *about, const char *name)
+{
+    bool same;
+
+    lua_getinfo(L, "f", about);
+    push_global(L, name);
+    same = lua_rawequal(L, -1, -2);
+    lua_pop(L, 2);
+    return same;
+}
+
+/* Is an error shown by a host that knows strings only, PUC Lua 5.1? That is so in the main thread where nothing on the
+ * stack can catch it, or look at it: Lua functions, and functions of C that let it pass. The last one is the host's. */
+static bool is_for_host(lua_State *L)
+{
+    enum { MAX_LEVELS = 64 };
+    lua_Debug about;
+    bool passes = true, main;
+
+    push_global(L, "jit");
+    main = lua_pushthread(L) && lua_isnil(L, -2);
+    lua_pop(L, 2);
+    for (int level = 1; main && lua_getstack(L, level, &about); level++) { /* 0: the function that raises */
+        if (!passes || level > MAX_LEVELS)
+            return false;
+        lua_getinfo(L, "S", &about);
+        passes = *about.what != 'C' || is_global(L, &about, "require") || is_global(L, &about, "dofile");
+    }
+    return main;
+}
+#endif
+
+int wpsL_throw(lua_State *L)
+{
+#if LUA_VERSION_NUM == 501
+    bool ours = lua_getmetatable(L, -1);
+
+    if (ours) {
+        luaL_getmetatable(L, WPS_ERROR);
+        ours = lua_rawequal(L, -1, -2);
+        lua_pop(L, 2);
+    }
+    if (ours && is_for_host(L))
+        luaL_callmeta(L, -1, "__tostring");
+#endif
+    return lua_error(L);
+}
+
 int wpsL_raise(lua_State *L, const struct wps_error *error, const char *operation)
 {
     if (error->kind == WPS_NO_MEMORY)
@@ -83,7 +140,7 @@ int wpsL_raise(lua_State *L, const struct wps_error *error, const char *operatio
     if (error->kind == WPS_ARGUMENT)
         set_where(L);
     luaL_setmetatable(L, WPS_ERROR);
-    return lua_error(L);
+    return wpsL_throw(L);
 }
 
 void wpsL_check(lua_State *L, enum wps_kind failed, const struct wps_error *error, const char *operation)

@@ -54,6 +54,9 @@ struct wps_client {
 
 /* Raises an error table; an argument error says in `where` which line of the program made the call. */
 int wpsL_raise(lua_State *L, const struct wps_error *error, const char *operation);
+/* Raises what is on top of the stack. Where it is an error table, and a host would show it that knows strings only, its
+ * text is raised. */
+int wpsL_throw(lua_State *L);
 /* Lua files below the folder of the function at that index are the library's, not the program's. */
 void wpsL_set_home(lua_State *L, int function);
 int wpsL_raise_no_memory(lua_State *L);

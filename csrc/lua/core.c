@@ -210,6 +210,13 @@ static int core_raise(lua_State *L)
     return wpsL_raise(L, &error, luaL_optstring(L, 5, NULL));
 }
 
+/* throw(error): raises it as it is, or as text for a host that could show nothing else. */
+static int core_throw(lua_State *L)
+{
+    lua_settop(L, 1);
+    return wpsL_throw(L);
+}
+
 /* set_home(function): the folder of its file is the library's. */
 static int core_set_home(lua_State *L)
 {
@@ -277,6 +284,7 @@ __attribute__((visibility("default"))) int luaopen_webpubsub_core(lua_State *L)
         { "nearest", core_nearest },
         { "field", core_field },
         { "raise", core_raise },
+        { "throw", core_throw },
         { "set_home", core_set_home },
         { "headers", core_headers },
         { "random", core_random },

@@ -184,7 +184,7 @@ function driver.prepare_for(method, client, operation, arguments, unsent)
   local ok, result = pcall(core.prepare, client, operation, arguments, nil, unsent)
   if ok then return result end
   if type(result) == "table" then result.operation = method end
-  error(result, 0)
+  core.throw(result)
 end
 
 --- Prepares a call of the client, in an object that is kept for another one once it is over.
@@ -225,7 +225,7 @@ end
 
 --- What a method does with a failure: it raises it, or returns nil and the error.
 function driver.failed(err, extras, arguments)
-  if not driver.returns_errors(extras, arguments) then error(err, 0) end
+  if not driver.returns_errors(extras, arguments) then core.throw(err) end
   return nil, err
 end
 

@@ -330,8 +330,8 @@ function each.run(client, operation, items, options)
   local ok, err = loop(run)
   if not ok or run.problem then
     clear(run)
-    if run.problem then error(run.problem[1], 0) end
-    if type(err) ~= "string" or not err:find("interrupted!", 1, true) then error(err, 0) end
+    if run.problem then core.throw(run.problem[1]) end
+    if type(err) ~= "string" or not err:find("interrupted!", 1, true) then core.throw(err) end
     run.interrupted = true -- what the interpreter raises for Ctrl-C
   end
   return summarize(run)

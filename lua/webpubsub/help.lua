@@ -43,7 +43,8 @@ end
 
 local subjects = {
   new = options_of("new", { "Makes a client. Nothing is sent.", "  webpubsub.new {", "  }" },
-    { "", "It takes connection_string; or endpoint with key; or endpoint with credential." }),
+    { "", "It takes connection_string; or endpoint with key; or endpoint with credential.",
+      "WEBPUBSUB_LOG=debug in the environment prints what calls do, without ids and secrets." }),
   context = options_of("context", { "What holds for one call alone, beside an operation's other arguments.",
     "  client:close_user_connections { user = \"alice\", context = {", "  } }" }),
   retry = options_of("retry", { "How attempts follow one another, for a client or one call.", "  retry = {", "  }" },
@@ -65,7 +66,8 @@ local subjects = {
 function subjects.errors()
   local lines = { "Failures are raised; with errors = \"return\" they come back as nil and the error.", "",
     "  local ok, err = pcall(client.close_user_connections, client, { user = \"alice\" })",
-    "  err.kind, err.code, err.message, err.status, err.retryable, err.request_id, err.attempts, err.response" }
+    "  err.kind, err.code, err.message, err.status, err.retryable, err.request_id, err.attempts, err.response",
+    "  of an argument error also err.argument, and err.where: the line of the program that made the call" }
   for _, row in ipairs(core.codes()) do
     if not row.code then lines[#lines + 1] = "" end
     lines[#lines + 1] = ((row.code and "    %-18s %s%s" or "  %-20s %s%s"):format(row.code or row.kind, row.meaning,

@@ -163,7 +163,7 @@ end
 function tasks:await()
   wait(self)
   if self.ok then return values_of(self) end
-  if self.raised then error(self.first, 0) end
+  if self.raised then core.throw(self.first) end
   return driver.failed(self.first, self.extras, self.arguments)
 end
 
