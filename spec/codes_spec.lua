@@ -98,6 +98,19 @@ describe("the table of error codes", function()
     assert.is_true(count > 30, "only " .. count .. " codes were found in the sources")
   end)
 
+  it("has no row that nothing in the library names", function()
+    local sources = {}
+    for _, folder in ipairs({ "csrc", "lua/webpubsub" }) do
+      for _, path in ipairs(project.files(folder)) do
+        if path:find("%.[cl][ua]?[a]?$") and not path:find("/library/") and not path:find("core/codes.c", 1, true) then
+          sources[#sources + 1] = project.read(path)
+        end
+      end
+    end
+    local text = table.concat(sources)
+    for name, row in pairs(known) do assert.is_truthy(text:find('"' .. row.code .. '"', 1, true), name) end
+  end)
+
   it("has a row for every kind, before the codes of that kind", function()
     local seen = {}
     for _, row in ipairs(core.codes()) do

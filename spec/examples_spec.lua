@@ -1,12 +1,15 @@
 -- The examples run as they stand, on this Lua, against the emulator.
 
+local certs = require("spec.support.certs")
 local companion = require("spec.support.companion")
 local launch = require("webpubsub.emulator.launch")
 local nginx = require("spec.support.nginx")
 local process = require("spec.support.process")
 local program = require("spec.support.program")
 local project = require("spec.support.project")
+local scripted_server = require("spec.support.scripted_server")
 local shell = require("spec.support.shell")
+local steps = require("spec.support.steps")
 local wait = require("spec.support.wait")
 local webpubsub = require("webpubsub")
 local websocket_clients = require("spec.support.websocket_clients")
@@ -65,6 +68,26 @@ describe("the example", function()
     local result = run("script.lua", "alice")
     assert.are.equal(1, result.code)
     assert.is_truthy(result.stdout:find("alice: webpubsub: user_exists: ", 1, true), result.stdout)
+  end)
+
+  -- A platform that gives a token, and a service that takes it, in the place of Azure; over TLS, as tokens need it.
+  it("entra_id.lua closes with a token in the place of a key", function()
+    local platform, service = scripted_server.start(), scripted_server.start({ tls = certs.valid })
+    finally(function()
+      platform:stop()
+      service:stop()
+    end)
+    platform:script({ default = steps.reply({ status = 200, headers = { ["Content-Type"] = "application/json" },
+      body = ('{"access_token":"t0ken","expires_on":%d}'):format(os.time() + 3600) }) })
+    service:script({ default = steps.reply({ status = 204 }) })
+    local text = contents(FOLDER .. "entra_id.lua"):gsub('hub = "chat",', ("%%0 ca_file = %q,"):format(certs.ca.cert))
+    local result = process.run_lua("arg = { ... } " .. text, { arguments = { "alice" }, env = program.environment({
+      WebPubSubEndpoint = service.origin, IDENTITY_ENDPOINT = platform.origin .. "/msi/token",
+      IDENTITY_HEADER = "proof", no_proxy = "*" }) })
+    assert.are.same({ 0, "" }, { result.code, result.stderr })
+    assert.is_truthy(result.stdout:find("^closed: 204 No Content "), result.stdout)
+    assert.are.equal("Bearer t0ken", service:requests()[1].headers:get("authorization"))
+    assert.are.equal("proof", platform:requests()[1].headers:get("x-identity-header"))
   end)
 
   it("tick_loop.lua closes while the ticks go on", function()
