@@ -74,7 +74,8 @@ end)
 describe("the help on other subjects", function()
   it("is named by the help on everything", function()
     local text = help.text()
-    for _, subject in ipairs({ "new", "context", "retry", "errors", "each", "client_access_url", "events", "tasks" }) do
+    for _, subject in ipairs({ "new", "context", "retry", "credential", "errors", "each", "client_access_url", "events",
+      "tasks" }) do
       has(text, subject)
       assert.is_nil(help.text(subject):find("There is no help", 1, true))
     end
@@ -94,6 +95,16 @@ describe("the help on other subjects", function()
       end
     end)
   end
+
+  it("has every credential with its options", function()
+    local text = help.text("credential")
+    for kind in pairs(require("webpubsub").credential) do has(text, kind) end
+    for _, kind in ipairs({ "client_secret", "client_certificate", "workload_identity", "managed_identity", "azure_cli",
+      "default" }) do
+      local section = text:match("\n  webpubsub%.credential%." .. kind .. " {\n(.-)\n  }")
+      for _, option in ipairs(core.options(kind)) do has(section, "    " .. option.name .. " ") end
+    end
+  end)
 
   it("has every kind of error and every code, with what to do", function()
     local text = help.text("errors")

@@ -156,3 +156,29 @@ describe("what the logger is told", function()
     assert.are_not.equal(calls.KEY, events[1].request_id)
   end)
 end)
+
+describe("an event as one line", function()
+  local log = require("webpubsub.log")
+
+  it("says what each type is about", function()
+    local lines = { request = "request POST", response = "response 503 after 12 ms", retry = "next attempt in 0.8 s",
+      failure = "transport failure (closed) after 12 ms", error = "failed: 503 Busy",
+      clock = "this machine's clock is 90 s behind the service's", later = "later" }
+    local fields = { request = { method = "POST" }, retry = { wait = 0.8 },
+      response = { status = 503, elapsed = 0.012 }, failure = { kind = "transport", code = "closed", elapsed = 0.012 }, error = { status = 503, code = "Busy" },
+      clock = { difference = 90 }, later = {} }
+    for name, expected in pairs(lines) do
+      local event = fields[name]
+      event.type, event.request_id, event.operation, event.attempt = name, "id-1", "close_connection", 2
+      assert.are.equal("id-1 close_connection, attempt 2: " .. expected, log.line(event))
+    end
+    fields.clock.difference = -90
+    assert.is_truthy(log.line(fields.clock):find("90 s ahead of the service's", 1, true))
+  end)
+
+  it("is one line, whatever came from outside", function()
+    local line = log.line({ type = "error", kind = "service", code = "a\r\nb\27[2J", request_id = "id", operation = "o",
+      attempt = 1 })
+    assert.is_nil(line:find("%c"))
+  end)
+end)

@@ -63,6 +63,21 @@ local subjects = {
       "webpubsub.events.reject(status, message) is what a handler returns to refuse." }),
 }
 
+local CREDENTIALS = { "default", "managed_identity", "workload_identity", "client_certificate", "client_secret",
+  "azure_cli" }
+
+function subjects.credential()
+  local lines = { "Entra ID in the place of a key: credential = webpubsub.credential.default(), or one of these.",
+    "azure_developer_cli takes what azure_cli takes; chain takes a list, and uses the first that works." }
+  for _, kind in ipairs(CREDENTIALS) do
+    lines[#lines + 1] = ""
+    lines[#lines + 1] = "  webpubsub.credential." .. kind .. " {"
+    add_options(lines, kind, "    ")
+    lines[#lines + 1] = "  }"
+  end
+  return lines
+end
+
 function subjects.errors()
   local lines = { "Failures are raised; with errors = \"return\" they come back as nil and the error.", "",
     "  local ok, err = pcall(client.close_user_connections, client, { user = \"alice\" })",
@@ -91,7 +106,7 @@ function subjects.tasks()
     "cqueues and NGINX let tasks go on by themselves; luv does after client:attach_luv()." }
 end
 
-local ORDER = { "new", "context", "retry", "errors", "each", "client_access_url", "events", "tasks" }
+local ORDER = { "new", "context", "retry", "credential", "errors", "each", "client_access_url", "events", "tasks" }
 
 local function overview()
   local lines = { "webpubsub " .. core.version .. ": Azure Web PubSub " .. core.api_version, "",
@@ -132,8 +147,8 @@ local function nothing(name)
 end
 
 --- The help text on one subject, or on all of them.
----@param name string|nil  an operation's name, or one of "new", "context", "retry", "errors", "each",
----  "client_access_url", "events", "tasks"
+---@param name string|nil  an operation's name, or one of "new", "context", "retry", "credential", "errors",
+---  "each", "client_access_url", "events", "tasks"
 ---@return string
 function help.text(name)
   if name == nil then return concat(overview(), "\n") end

@@ -7,7 +7,7 @@
 
 local ipairs, pcall, rawget, setmetatable = ipairs, pcall, rawget, setmetatable
 local tonumber, tostring, type = tonumber, tostring, type
-local concat, date, getenv, stderr = table.concat, os.date, os.getenv, io.stderr
+local abs, concat, date, getenv, stderr = math.abs, table.concat, os.date, os.getenv, io.stderr
 
 local core = require "webpubsub.core"
 local printable = require "webpubsub.printable"
@@ -89,6 +89,10 @@ local describe = {
     return ("%s failure (%s) after %.0f ms"):format(event.kind, event.code, event.elapsed * 1000)
   end,
   retry = function(event) return ("next attempt in %.1f s"):format(event.wait) end,
+  clock = function(event)
+    return ("this machine's clock is %.0f s %s the service's"):format(abs(event.difference),
+      event.difference < 0 and "ahead of" or "behind")
+  end,
   error = function(event) return ("failed: %s %s"):format(event.status or event.kind, event.code) end,
 }
 
