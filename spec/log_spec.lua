@@ -164,9 +164,11 @@ describe("an event as one line", function()
     local lines = { request = "request POST", response = "response 503 after 12 ms", retry = "next attempt in 0.8 s",
       failure = "transport failure (closed) after 12 ms", error = "failed: 503 Busy",
       clock = "this machine's clock is 90 s behind the service's", later = "later" }
-    local fields = { request = { method = "POST" }, retry = { wait = 0.8 },
-      response = { status = 503, elapsed = 0.012 }, failure = { kind = "transport", code = "closed", elapsed = 0.012 }, error = { status = 503, code = "Busy" },
-      clock = { difference = 90 }, later = {} }
+    local fields = {
+      request = { method = "POST" }, response = { status = 503, elapsed = 0.012 }, retry = { wait = 0.8 },
+      failure = { kind = "transport", code = "closed", elapsed = 0.012 }, error = { status = 503, code = "Busy" },
+      clock = { difference = 90 }, later = {},
+    }
     for name, expected in pairs(lines) do
       local event = fields[name]
       event.type, event.request_id, event.operation, event.attempt = name, "id-1", "close_connection", 2
