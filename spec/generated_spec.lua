@@ -139,7 +139,7 @@ describe("the reference", function()
 
   it("leads to sections that are there", function()
     local anchors = {}
-    for title in text:gmatch("\n##+ ([^\n]*)") do
+    for title in text:gmatch("\n#+ ([^\n]*)") do
       anchors[title:lower():gsub("[^%w%- ]", ""):gsub(" ", "-")] = true
     end
     for anchor in text:gmatch("%(#([%w%-]+)%)") do assert.is_true(anchors[anchor], anchor) end

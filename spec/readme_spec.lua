@@ -19,7 +19,7 @@ local function accepted(place)
   return sorted(names)
 end
 
-local OPTIONS, CONTEXT, RETRY = accepted("new"), accepted("context"), accepted("retry")
+local CONTEXT, RETRY = accepted("context"), accepted("retry")
 
 describe("the README's code", function()
   local emulator, environment, printed, checked
@@ -58,39 +58,26 @@ describe("the README's code", function()
 
   it("runs as it stands, and shows what it says", function()
     checked = 0
-    local blocks = readme.blocks("lua")
-    assert.is_true(#blocks >= 5, #blocks)
-    for _, block in ipairs(blocks) do readme.run(block, environment) end
+    for _, text in ipairs({ readme.text, project.read("spec/generate/guide.md") }) do
+      local blocks = readme.blocks("lua", text)
+      assert.is_true(#blocks >= 4, #blocks)
+      for _, block in ipairs(blocks) do readme.run(block, environment) end
+    end
     assert.is_true(checked >= 5, checked)
   end)
 end)
 
-describe("the README's options", function()
-  local rows = readme.text:match("\n| option |[^\n]*\n[^\n]*\n(.-)\n\n")
+describe("the guide", function()
+  local guide = project.read("spec/generate/guide.md")
 
-  it("are the client's, all of them and no others", function()
-    local names = {}
-    for cell in (rows .. "\n"):gmatch("| (.-) | [^\n]*\n") do
-      for name in cell:gmatch("`([%w_]+)`") do names[name] = true end
-    end
-    assert.are.same(OPTIONS, sorted(names))
-  end)
-
-  it("for retrying are accepted as they stand", function()
-    local retry = readme.literal(rows:match("| `retry` | `({.-})` |"))
+  it("shows the settings of retrying as they are", function()
+    local retry = readme.literal(guide:match("retry = ({.-})[,\n]%s*}?"):match("^{.*}"))
     assert.are.same(RETRY, sorted(retry))
     assert.is_truthy(webpubsub.new({ endpoint = "https://h", key = "k", hub = "chat", retry = retry }))
   end)
 end)
 
 describe("the context of a call", function()
-  it("is described whole in the README", function()
-    local section = readme.text:match("\n## The context of one call\n(.-)\n## ")
-    for _, name in ipairs(CONTEXT) do
-      assert.is_truthy(section:find("%f[%w_]" .. name .. "%f[^%w_]"), name)
-    end
-  end)
-
   it("is described whole in the help", function()
     local names = {}
     local text = require("webpubsub.help").text("close_user_connections")
@@ -98,6 +85,18 @@ describe("the context of a call", function()
       names[line:match("^      ([%w_]+) ")] = true
     end
     assert.are.same(CONTEXT, sorted(names))
+  end)
+end)
+
+describe("the README", function()
+  it("has at most 10 KB, and leads to pages that exist", function()
+    assert.is_true(#readme.text <= 10240, #readme.text)
+    local found = 0
+    for path in readme.text:gmatch("%]%(([%w_./]+)[#)]") do
+      found = found + 1
+      assert.is_truthy(#project.read(path) > 0, path)
+    end
+    assert.is_true(found >= 10, found)
   end)
 end)
 

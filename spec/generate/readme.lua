@@ -8,18 +8,23 @@ readme.path = "README.md"
 
 local BEGINNING, ENDING = "<!-- operations -->\n", "<!-- /operations -->"
 
+local types = { ["list of strings"] = "list", integer = "integer", any = "any value" }
+
+local function describe(parameter)
+  local kind = parameter.choices and table.concat(parameter.choices, " or ") or types[parameter.type]
+  return (parameter.required and "**%s**" or "%s"):format(parameter.name) .. (kind and " (" .. kind .. ")" or "")
+end
+
 local function parameters_of(operation)
   local names = {}
-  for index, parameter in ipairs(operation.parameters) do
-    names[index] = (parameter.required and "**%s**" or "%s"):format(parameter.name)
-  end
+  for index, parameter in ipairs(operation.parameters) do names[index] = describe(parameter) end
   return table.concat(names, ", ")
 end
 
 local function operations_table()
-  local lines = { "| operation | arguments | |", "|---|---|---|" }
+  local lines = { "| operation | arguments |", "|---|---|" }
   for _, operation in ipairs(core.operations()) do
-    lines[#lines + 1] = ("| `%s` | %s | %s |"):format(operation.name, parameters_of(operation), operation.doc)
+    lines[#lines + 1] = ("| `%s` | %s |"):format(operation.name, parameters_of(operation))
   end
   return table.concat(lines, "\n") .. "\n"
 end

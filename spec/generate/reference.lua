@@ -1,12 +1,14 @@
--- Makes lua/webpubsub/README.md, the reference: the annotations for people, and the tables of operations and error
--- codes.
+-- Makes lua/webpubsub/README.md, the reference: the guide, the annotations for people, and the tables of
+-- operations and error codes.
 
 local annotations = require("spec.generate.annotations")
 local core = require("webpubsub.core")
+local project = require("spec.support.project")
 
 local reference = {}
 
 reference.path = "lua/webpubsub/README.md"
+reference.guide = "spec/generate/guide.md" -- what people wrote; it comes first
 
 local HEAD = [[
 # Reference
@@ -251,7 +253,7 @@ end
 ---@return string
 function reference.text()
   local state = read(annotations.text())
-  local written, lines = {}, { HEAD:format(core.version, core.api_version) }
+  local written, lines = {}, { project.read(reference.guide) .. HEAD:format(core.version, core.api_version) }
   local is_operation = {}
   for _, operation in ipairs(core.operations()) do
     is_operation["client:" .. operation.name], is_operation["client:" .. operation.name .. "_async"] = true, true
