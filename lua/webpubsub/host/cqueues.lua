@@ -86,7 +86,7 @@ function world.wait_instead(place, mark, ...)
   return true
 end
 
---- Waits in a coroutine of a controller. The host's table of waits is weak, so the coroutine itself keeps how it is woken.
+--- Waits in a coroutine of a controller. The host's table of waits is weak: the coroutine itself keeps how it is woken.
 function world.suspend(host, _, begin, ...)
   local wait = { condition = require("cqueues.condition").new(), is_over = false }
   function wait.wake()

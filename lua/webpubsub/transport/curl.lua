@@ -49,8 +49,8 @@ function transport.new(origin, options)
   local spent -- one exchange object serves one call after the other
 
   local function exchange_in_place(call, cancelled)
-    local running, kind, code, message = curl.start(profile, call, spent)
-    if not running then return nil, kind, code, message end
+    local running, reason, word, message = curl.start(profile, call, spent)
+    if not running then return nil, reason, word, message end
     spent = nil
     while not running:step(cancelled and CANCEL_SLICE or HOOK_SLICE) do
       if cancelled and cancelled() then
@@ -65,8 +65,8 @@ function transport.new(origin, options)
   local function exchange(call, cancelled)
     local world, place = here:here()
     if not world then return exchange_in_place(call, cancelled) end
-    local running, slot, code, message = background:submit(profile, call)
-    if not running then return nil, slot, code, message end
+    local running, slot, word, message = background:submit(profile, call)
+    if not running then return nil, slot, word, message end
     if here:await(world, place, running, slot, cancelled) then return withdrawn() end
     return running:deliver(call)
   end
