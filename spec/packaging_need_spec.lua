@@ -1,6 +1,10 @@
 -- A machine without apt: make builds with what it has, or names what is missing in the words of the machine's own
 -- package manager. Such a machine is a PATH of links to the programs of this one, less those that it lacks.
 
+if _VERSION ~= "Lua 5.4" then
+  return -- what a machine lacks does not depend on the Lua
+end
+
 local installed = require("spec.support.installed")
 local process = require("spec.support.process")
 local project = require("spec.support.project")

@@ -1,5 +1,9 @@
 -- The rocks: what stands in their rockspecs, and that LuaRocks builds, packs and installs them without a network.
 
+if _VERSION ~= "Lua 5.4" then
+  return -- LuaRocks builds for the Lua it runs on; once is enough, and takes its time
+end
+
 local core = require("webpubsub.core")
 local installed = require("spec.support.installed")
 local process = require("spec.support.process")
