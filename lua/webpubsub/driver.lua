@@ -188,14 +188,15 @@ function driver.prepare_for(method, client, operation, arguments, unsent)
 end
 
 --- Prepares a call of the client, in an object that is kept for another one once it is over.
+---@param operation string|integer  its name, or its position in `core.operations()`
 ---@return table call
-function driver.prepare(client, name, arguments, extras)
+function driver.prepare(client, operation, arguments, extras)
   local spare = extras.spare or {}
   extras.spare = spare
   local call = spare[#spare]
-  if not call then return core.prepare(client, name, arguments) end
+  if not call then return core.prepare(client, operation, arguments) end
   spare[#spare] = nil
-  return core.prepare(client, name, arguments, call)
+  return core.prepare(client, operation, arguments, call)
 end
 
 --- Runs a call from `driver.prepare` to its end, in a task.
@@ -208,11 +209,11 @@ function driver.complete(run, call, extras, arguments)
 end
 
 --- Prepares a call and runs it to its end.
+---@param operation string|integer  as `driver.prepare` takes it
 ---@return table|nil response
 ---@return table|nil error
-function driver.perform(client, name, arguments)
-  local extras = core.extras(client, name)
-  return driver.complete({}, driver.prepare(client, name, arguments, extras), extras, arguments)
+function driver.perform(client, operation, arguments, extras)
+  return driver.complete({}, driver.prepare(client, operation, arguments, extras), extras, arguments)
 end
 
 --- Do failures come back as nil and the error, or are they raised?
