@@ -106,6 +106,7 @@ enum wps_step wps_call_token(struct wps_call *call, double now, struct wps_slice
 {
     wps_buffer_truncate(&call->claims, 0); /* asked for once */
     if (token.data) {
+        call->signed_at = 0;
         start_authorization(call);
         wps_buffer_append(&call->request.headers, token.data, token.length);
         wps_buffer_text(&call->request.headers, "\r\n");
