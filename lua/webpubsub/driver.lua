@@ -17,6 +17,11 @@ local driver = {}
 
 local MAX_SPARE = 256 -- calls of a client that are over and kept to be used again
 
+-- With room for what set_up() puts into it, or the table would grow field by field.
+local function new_run()
+  return { call = false, transport = false, policies = false, credential = false, reach = false }
+end
+
 -- Everything one call needs that outlives a step; a task is that itself.
 local function set_up(run, call, extras, arguments)
   run.call, run.transport, run.policies = call, extras.transport, extras.policies
@@ -174,7 +179,7 @@ end
 ---@return table|nil response
 ---@return table|nil error
 function driver.run(call, extras, arguments, run)
-  return finish(set_up(run or {}, call, extras, arguments))
+  return finish(set_up(run or new_run(), call, extras, arguments))
 end
 
 --- Prepares a call for a method that is no operation itself: what is wrong with its arguments is that method's error.
@@ -213,7 +218,7 @@ end
 ---@return table|nil response
 ---@return table|nil error
 function driver.perform(client, operation, arguments, extras)
-  return driver.complete({}, driver.prepare(client, operation, arguments, extras), extras, arguments)
+  return driver.complete(new_run(), driver.prepare(client, operation, arguments, extras), extras, arguments)
 end
 
 --- Do failures come back as nil and the error, or are they raised?
