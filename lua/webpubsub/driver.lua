@@ -151,11 +151,19 @@ end
 
 local actions = { token = authorize, send = send, wait = wait }
 
-local function finish(run)
-  local call, started = run.call, run.transport.now()
+local function begin(run)
+  local call, transport = run.call, run.transport
+  local started = transport.now()
+  -- Where nothing of the program's comes in between, one step of C begins and signs.
+  if not (run.policies or run.credential) then return call:begin(started, transport.wall()) end
   local stopped = apply(run, "per_call")
   local step = call:begin(started)
-  if stopped and step ~= "done" then step = leave(run, stopped) end
+  if stopped and step ~= "done" then return leave(run, stopped) end
+  return step
+end
+
+local function finish(run)
+  local call, step = run.call, begin(run)
   while step ~= "done" do
     step = is_withdrawn(run) and withdraw(run) or actions[step](run)
   end
