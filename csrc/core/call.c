@@ -97,8 +97,10 @@ static enum wps_step send_attempt(struct wps_call *call, double now)
 static void start_authorization(struct wps_call *call)
 {
     struct wps_buffer *headers = &call->request.headers;
+    struct wps_slice block = { headers->data, headers->length };
 
-    wps_headers_set(headers, wps_slice_of("Authorization"), wps_slice_of(NULL));
+    if (wps_headers_find(block, "Authorization").data) /* a policy has set it: that is rare */
+        wps_headers_set(headers, wps_slice_of("Authorization"), wps_slice_of(NULL));
     wps_buffer_text(headers, "Authorization: Bearer ");
 }
 
