@@ -125,8 +125,8 @@ describe("a call that must not reach the server twice", function()
 end)
 
 describe("calls one after another on a client", function()
-  local function perform(client, ...)
-    return driver.perform(client, ...)
+  local function perform(client, operation, arguments)
+    return driver.perform(client, operation, arguments, core.extras(client))
   end
 
   it("have nothing of each other", function()

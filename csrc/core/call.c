@@ -97,8 +97,10 @@ static enum wps_step send_attempt(struct wps_call *call, double now)
 static void start_authorization(struct wps_call *call)
 {
     struct wps_buffer *headers = &call->request.headers;
+    struct wps_slice block = { headers->data, headers->length };
 
-    wps_headers_set(headers, wps_slice_of("Authorization"), wps_slice_of(NULL));
+    if (wps_headers_find(block, "Authorization").data) /* a policy has set it: that is rare */
+        wps_headers_set(headers, wps_slice_of("Authorization"), wps_slice_of(NULL));
     wps_buffer_text(headers, "Authorization: Bearer ");
 }
 
@@ -106,6 +108,7 @@ enum wps_step wps_call_token(struct wps_call *call, double now, struct wps_slice
 {
     wps_buffer_truncate(&call->claims, 0); /* asked for once */
     if (token.data) {
+        call->signed_at = 0;
         start_authorization(call);
         wps_buffer_append(&call->request.headers, token.data, token.length);
         wps_buffer_text(&call->request.headers, "\r\n");

@@ -44,27 +44,18 @@ static bool is_unreserved(unsigned char byte)
 void wps_escape(struct wps_buffer *buffer, struct wps_slice text)
 {
     static const char digits[] = "0123456789ABCDEF";
-    size_t length = 0;
-    char *out;
+    size_t at = 0, run;
 
-    for (size_t i = 0; i < text.length; i++)
-        length += is_unreserved((unsigned char)text.data[i]) ? 1 : 3;
-    out = wps_buffer_reserve(buffer, length);
-    length = 0;
-
-    if (!out)
-        return;
-    for (size_t i = 0; i < text.length; i++) {
-        unsigned char byte = (unsigned char)text.data[i];
-        if (is_unreserved(byte)) {
-            out[length++] = (char)byte;
-        } else {
-            out[length++] = '%';
-            out[length++] = digits[byte >> 4];
-            out[length++] = digits[byte & 15];
+    while (at < text.length) {
+        for (run = at; at < text.length && is_unreserved((unsigned char)text.data[at]);)
+            at++;
+        wps_buffer_append(buffer, text.data + run, at - run); /* mostly all of it */
+        for (; at < text.length && !is_unreserved((unsigned char)text.data[at]); at++) {
+            unsigned char byte = (unsigned char)text.data[at];
+            char escaped[] = { '%', digits[byte >> 4], digits[byte & 15] };
+            wps_buffer_append(buffer, escaped, sizeof escaped);
         }
     }
-    wps_buffer_commit(buffer, length);
 }
 
 /* 1-65535, or 0 where the text is no such number. */

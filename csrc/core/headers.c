@@ -40,11 +40,19 @@ bool wps_headers_next(struct wps_slice *rest, struct wps_slice *name, struct wps
 
 struct wps_slice wps_headers_find(struct wps_slice block, const char *name)
 {
-    struct wps_slice found, value;
+    struct wps_slice wanted = wps_slice_of(name);
 
-    while (wps_headers_next(&block, &found, &value))
-        if (wps_slice_is(found, name))
-            return value;
+    if (!wanted.length || strchr(name, ':')) /* no header is called that */
+        return wps_slice_of(NULL);
+    while (block.length) {
+        struct wps_slice line = take_line(&block), start = { line.data, wanted.length };
+
+        /* most lines are told by one byte: there is no colon where the name would end */
+        if (line.length > wanted.length && line.data[wanted.length] == ':' && wps_slice_equal_nocase(start, wanted)) {
+            struct wps_slice after = { line.data + wanted.length + 1, line.length - wanted.length - 1 };
+            return wps_slice_trim(after);
+        }
+    }
     return wps_slice_of(NULL);
 }
 

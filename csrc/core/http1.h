@@ -27,6 +27,7 @@ struct wps_http1_request {
     struct wps_slice host;    /* "host" or "host:port" */
     struct wps_slice headers; /* "Name: value\r\n" lines; Host and the framing are added here and may not be in it */
     struct wps_slice body;    /* absent: none, which POST and PUT announce as a length of 0 */
+    bool headers_checked;     /* each was when it was set; they are not checked again */
 };
 
 #define WPS_HTTP1_HEADER_BYTES ((size_t)64 * 1024)

@@ -31,19 +31,10 @@ static struct wps_slice take_whole_line(struct wps_slice *rest)
     return line;
 }
 
-static enum wps_kind check_request(const struct wps_http1_request *request, struct wps_error *error)
+static enum wps_kind check_headers(struct wps_slice rest, struct wps_error *error)
 {
-    struct wps_slice rest = request->headers, name, value;
+    struct wps_slice name, value;
 
-    if (!wps_slice_is_token(request->method))
-        return wps_fail(error, WPS_ARGUMENT, "method", "invalid", "the method must be a word such as POST");
-    if (!is_visible(request->target)
-        || (request->target.data[0] != '/' && !wps_slice_is(request->method, "CONNECT")))
-        return wps_fail(error, WPS_ARGUMENT, "target", "invalid",
-                        "the target must begin with / and be escaped: no blanks, control bytes or bytes above 0x7e");
-    if (!is_visible(request->host))
-        return wps_fail(error, WPS_ARGUMENT, "host", "invalid",
-                        "the host must be a name or an address, perhaps with :port");
     while (rest.length) {
         struct wps_slice line = take_whole_line(&rest);
         if (!line.data || !wps_headers_split(line, &name, &value))
@@ -54,6 +45,20 @@ static enum wps_kind check_request(const struct wps_http1_request *request, stru
                             "header %.*s cannot be set: it follows from the request", (int)name.length, name.data);
     }
     return WPS_OK;
+}
+
+static enum wps_kind check_request(const struct wps_http1_request *request, struct wps_error *error)
+{
+    if (!wps_slice_is_token(request->method))
+        return wps_fail(error, WPS_ARGUMENT, "method", "invalid", "the method must be a word such as POST");
+    if (!is_visible(request->target)
+        || (request->target.data[0] != '/' && !wps_slice_is(request->method, "CONNECT")))
+        return wps_fail(error, WPS_ARGUMENT, "target", "invalid",
+                        "the target must begin with / and be escaped: no blanks, control bytes or bytes above 0x7e");
+    if (!is_visible(request->host))
+        return wps_fail(error, WPS_ARGUMENT, "host", "invalid",
+                        "the host must be a name or an address, perhaps with :port");
+    return request->headers_checked ? WPS_OK : check_headers(request->headers, error);
 }
 
 /* A method whose request has a body by its nature says so when it is empty, too (RFC 9110, 8.6). */

@@ -86,6 +86,19 @@ static enum wps_kind check_text(const struct wps_parameter *parameter, const cha
     return failed;
 }
 
+/* One of a list's; 0: the argument is no list. The name with its position is made for an error only. */
+static enum wps_kind check_item(const struct wps_parameter *parameter, int item, struct wps_slice value,
+                                struct wps_error *error)
+{
+    char numbered[48];
+
+    if (!check_text(parameter, parameter->name, value, error) || !item)
+        return error->kind;
+    snprintf(numbered, sizeof numbered, "%s[%d]", parameter->name, item);
+    *error = (struct wps_error){ 0 };
+    return check_text(parameter, numbered, value, error);
+}
+
 /* ------------------------------------------------------------------ where a value goes */
 
 /* The bit in `given` of the operation's parameter of this type; 0: it has none. */
@@ -186,20 +199,14 @@ enum wps_kind wps_request_text(struct wps_request *request, int index, int item,
                                struct wps_error *error)
 {
     const struct wps_parameter *parameter = request->operation->parameters[index];
-    const char *name = parameter->name;
     size_t before = request->query.length;
-    char numbered[48];
 
     request->given |= 1u << index;
     if (parameter->type == WPS_CONTENT)
         return set_content(request, value, error);
     if (parameter->type == WPS_MEDIA)
         return set_media_type(request, value, error);
-    if (item) {
-        snprintf(numbered, sizeof numbered, "%s[%d]", parameter->name, item);
-        name = numbered;
-    }
-    if (check_text(parameter, name, value, error))
+    if (check_item(parameter, item, value, error))
         return error->kind;
     if (parameter->place == WPS_IN_PATH) {
         request->path_values[index] = value;

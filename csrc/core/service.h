@@ -255,7 +255,7 @@ struct wps_call {
     struct wps_buffer claims; /* JSON the next token must carry */
 
     double clock_offset;  /* seconds that are added to this machine's clock when a token is signed */
-    double signed_at;     /* seconds since the epoch, as the last token has them; 0: none was signed */
+    double signed_at;     /* seconds since the epoch, as the last token has them; 0: it was not signed here */
     bool clock_corrected; /* the offset is of an answer to this call */
     bool clock_is_known;  /* ... and the service takes the tokens: good for other calls, too */
 
@@ -265,6 +265,13 @@ struct wps_call {
     struct wps_buffer base_headers;
     size_t base_url, base_target;
 };
+
+/* Has every header been checked when it was set? Tokens that come from elsewhere have not, nor what else goes to those
+ * who give them. */
+static inline bool wps_call_headers_checked(const struct wps_call *call)
+{
+    return call->signed_at != 0;
+}
 
 enum wps_step wps_call_begin(struct wps_call *call, double now);
 /* A bearer token, or none where the operation needs none. */

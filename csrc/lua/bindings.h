@@ -30,7 +30,7 @@ enum { WPS_UUID_LENGTH = 36 };
 struct wps_random {
     pid_t owner; /* a child process must not hand out what its parent will */
     size_t left;
-    unsigned char bytes[512];
+    unsigned char bytes[2048];
 };
 
 bool wps_random_fetch(void *out, size_t length); /* as the next one, from OpenSSL itself */

@@ -84,16 +84,29 @@ static bool is_inherited(const struct wps_call *call)
 
 /* ------------------------------------------------------------------ moving on */
 
+/* With the client's key as it is now; an operation that needs no token, of which some have no client, goes on without. */
+static enum wps_step sign(lua_State *L, struct wps_call *call, double now, double wall)
+{
+    if (call->request.operation->unsigned_)
+        return wps_call_token(call, now, wps_slice_of(NULL));
+    return wps_call_sign(call, now, wall, &anchored_client(L, 1)->signer);
+}
+
+/* begin(now[, wall]): with the second it is signed at once, as sign() would. */
 static int call_begin(lua_State *L)
 {
     struct wps_call *call = wpsL_to_call(L, 1);
-    double now = luaL_checknumber(L, 2);
+    double now = luaL_checknumber(L, 2), wall = luaL_optnumber(L, 3, 0);
     enum wps_step step;
 
     if (call->attempt)
         return luaL_error(L, "this call has begun already");
     step = wps_call_begin(call, now);
-    return push_step(L, call, is_inherited(call) ? wps_call_disown(call, now) : step);
+    if (is_inherited(call))
+        step = wps_call_disown(call, now);
+    else if (step == WPS_TOKEN && !lua_isnoneornil(L, 3))
+        step = sign(L, call, now, wall);
+    return push_step(L, call, step);
 }
 
 /* token(now[, token]): without a token for an operation that needs none. */
@@ -107,18 +120,14 @@ static int call_token(lua_State *L)
     return push_step(L, call, is_inherited(call) ? wps_call_disown(call, now) : wps_call_token(call, now, token));
 }
 
-/* sign(now, wall): with the client's key as it is now; an operation that needs no token goes on without. */
+/* sign(now, wall) */
 static int call_sign(lua_State *L)
 {
     struct wps_call *call = wpsL_to_call(L, 1);
     double now = luaL_checknumber(L, 2), wall = luaL_checknumber(L, 3);
 
     expect(L, call, WPS_TOKEN, "sign()");
-    if (is_inherited(call))
-        return push_step(L, call, wps_call_disown(call, now));
-    if (call->request.operation->unsigned_) /* of which some have no client */
-        return push_step(L, call, wps_call_token(call, now, wps_slice_of(NULL)));
-    return push_step(L, call, wps_call_sign(call, now, wall, &anchored_client(L, 1)->signer));
+    return push_step(L, call, is_inherited(call) ? wps_call_disown(call, now) : sign(L, call, now, wall));
 }
 
 static enum wps_verdict to_verdict(lua_State *L, int index, const char *operation)

@@ -418,21 +418,35 @@ static struct wps_call *reuse_or_push_call(lua_State *L)
     return call;
 }
 
+/* The operation by its name, or without a search by its position in the table that operations() gives. */
+static const struct wps_operation *wpsL_check_operation(lua_State *L, int index)
+{
+    const struct wps_operation *operation = NULL;
+    lua_Integer position;
+
+    if (lua_type(L, index) == LUA_TNUMBER) {
+        position = lua_tointeger(L, index);
+        if (position >= 1 && position <= (lua_Integer)wps_operation_count)
+            operation = &wps_operations[position - 1];
+    } else {
+        operation = wps_operation_find(luaL_checkstring(L, index));
+    }
+    luaL_argcheck(L, operation, index, "no such operation");
+    return operation;
+}
+
 /* prepare(client, operation, arguments[, spare[, unsent]]): a call that is ready to begin; every mistake is raised here.
  * A spare one of the same client, done and looked at by nobody any more, is used again. What will stay unsent may have
  * any length. */
 static int client_prepare(lua_State *L)
 {
-    const char *name = luaL_checkstring(L, 2);
-    struct wps_client *client = wpsL_to_client(L, 1, name);
-    const struct wps_operation *operation = wps_operation_find(name);
+    const struct wps_operation *operation = wpsL_check_operation(L, 2);
+    struct wps_client *client = wpsL_to_client(L, 1, operation->name);
     struct wps_slice hub = { client->hub.data, client->hub.length };
     struct wps_error error = { 0 };
     struct wps_call *call;
     bool unsent = lua_toboolean(L, 5);
 
-    if (!operation)
-        return luaL_argerror(L, 2, "no such operation");
     lua_settop(L, 4);
     if (lua_isnil(L, 3)) {
         lua_newtable(L);

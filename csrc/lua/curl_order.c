@@ -54,6 +54,7 @@ static void order_of_call(lua_State *L, int index, const struct wps_call *call, 
     order->request.method = wps_slice_of(request->operation->method);
     order->request.target = whole(&request->target);
     order->request.headers = whole(&request->headers);
+    order->request.headers_checked = wps_call_headers_checked(call);
     if (request->has_body)
         order->request.body = whole(&request->body);
     order->seconds = call->seconds;

@@ -145,6 +145,7 @@ static int exchange_begin(lua_State *L)
     order.request.target = whole(&request->target);
     order.request.host = whole(&box->authority);
     order.request.headers = whole(&request->headers);
+    order.request.headers_checked = wps_call_headers_checked(call);
     if (request->has_body)
         order.request.body = whole(&request->body);
     return wpsL_begin(L, box, &order, luaL_checknumber(L, 3));

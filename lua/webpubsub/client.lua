@@ -55,7 +55,7 @@ end
 decode.token = decode.none
 decode.list = listing.page
 
-for _, operation in ipairs(core.operations()) do
+for position, operation in ipairs(core.operations()) do
   local name, returns = operation.name, decode[operation.result] -- a listing has a method of its own, see below
   local async = name .. "_async"
 
@@ -66,14 +66,15 @@ for _, operation in ipairs(core.operations()) do
   end
 
   methods[async] = function(self, arguments)
-    local call = driver.prepare(self, name, arguments, core.extras(self, async))
+    local call = driver.prepare(self, position, arguments, core.extras(self, async))
     policies.check_call(arguments, name)
     return task.start(self, name, arguments, perform, call)
   end
 
   methods[name] = function(self, arguments)
-    local response, err = driver.perform(self, name, arguments)
-    if not response then return driver.failed(err, core.extras(self), arguments) end
+    local extras = core.extras(self, name)
+    local response, err = driver.perform(self, position, arguments, extras)
+    if not response then return driver.failed(err, extras, arguments) end
     return returns(response)
   end
 end

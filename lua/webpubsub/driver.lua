@@ -17,6 +17,11 @@ local driver = {}
 
 local MAX_SPARE = 256 -- calls of a client that are over and kept to be used again
 
+-- With room for what set_up() puts into it, or the table would grow field by field.
+local function new_run()
+  return { call = false, transport = false, policies = false, credential = false, reach = false }
+end
+
 -- Everything one call needs that outlives a step; a task is that itself.
 local function set_up(run, call, extras, arguments)
   run.call, run.transport, run.policies = call, extras.transport, extras.policies
@@ -146,11 +151,19 @@ end
 
 local actions = { token = authorize, send = send, wait = wait }
 
-local function finish(run)
-  local call, started = run.call, run.transport.now()
+local function begin(run)
+  local call, transport = run.call, run.transport
+  local started = transport.now()
+  -- Where nothing of the program's comes in between, one step of C begins and signs.
+  if not (run.policies or run.credential) then return call:begin(started, transport.wall()) end
   local stopped = apply(run, "per_call")
   local step = call:begin(started)
-  if stopped and step ~= "done" then step = leave(run, stopped) end
+  if stopped and step ~= "done" then return leave(run, stopped) end
+  return step
+end
+
+local function finish(run)
+  local call, step = run.call, begin(run)
   while step ~= "done" do
     step = is_withdrawn(run) and withdraw(run) or actions[step](run)
   end
@@ -174,7 +187,7 @@ end
 ---@return table|nil response
 ---@return table|nil error
 function driver.run(call, extras, arguments, run)
-  return finish(set_up(run or {}, call, extras, arguments))
+  return finish(set_up(run or new_run(), call, extras, arguments))
 end
 
 --- Prepares a call for a method that is no operation itself: what is wrong with its arguments is that method's error.
@@ -188,14 +201,15 @@ function driver.prepare_for(method, client, operation, arguments, unsent)
 end
 
 --- Prepares a call of the client, in an object that is kept for another one once it is over.
+---@param operation string|integer  its name, or its position in `core.operations()`
 ---@return table call
-function driver.prepare(client, name, arguments, extras)
+function driver.prepare(client, operation, arguments, extras)
   local spare = extras.spare or {}
   extras.spare = spare
   local call = spare[#spare]
-  if not call then return core.prepare(client, name, arguments) end
+  if not call then return core.prepare(client, operation, arguments) end
   spare[#spare] = nil
-  return core.prepare(client, name, arguments, call)
+  return core.prepare(client, operation, arguments, call)
 end
 
 --- Runs a call from `driver.prepare` to its end, in a task.
@@ -208,11 +222,11 @@ function driver.complete(run, call, extras, arguments)
 end
 
 --- Prepares a call and runs it to its end.
+---@param operation string|integer  as `driver.prepare` takes it
 ---@return table|nil response
 ---@return table|nil error
-function driver.perform(client, name, arguments)
-  local extras = core.extras(client, name)
-  return driver.complete({}, driver.prepare(client, name, arguments, extras), extras, arguments)
+function driver.perform(client, operation, arguments, extras)
+  return driver.complete(new_run(), driver.prepare(client, operation, arguments, extras), extras, arguments)
 end
 
 --- Do failures come back as nil and the error, or are they raised?

@@ -6,8 +6,11 @@ local driver = require "webpubsub.driver"
 
 local task = {}
 
--- What few tasks have is not in each of them.
-local tasks = { callbacks = false, waiting = false, raised = false }
+-- What few tasks have, or have at their end, is not in each of them from the start: with more than 16 fields a table
+-- doubles.
+local tasks = {
+  callbacks = false, waiting = false, raised = false, cancelled = false, wake = false, finished = false, ok = false,
+}
 tasks.__index = tasks
 
 local function refuse(method, argument, message)
@@ -68,7 +71,7 @@ function task.start(client, name, arguments, perform_task, call, ask, owner)
   local self = setmetatable({
     name = name, host = host, extras = extras, arguments = arguments, perform = perform_task, call = call,
     owner = owner, ask = host:asks(ask or task.cancel_of(arguments)), transport = false, withdrawn = false,
-    cancelled = false, wake = false, exchange = false, finished = false, ok = false, first = false,
+    exchange = false,
   }, tasks)
   self.withdrawn = self
   extras.pending = (extras.pending or 0) + 1
