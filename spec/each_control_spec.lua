@@ -71,6 +71,13 @@ describe("a 429", function()
     assert_silence(transport, 0, 2.01)
   end)
 
+  it("whose time is over before anybody waits for it leaves nothing undone", function()
+    local client, transport = new_client(only(1, { status = 429, headers = "Retry-After: 5\r\n" }))
+    function transport.sleep(seconds) transport.wait(seconds) end -- without a coroutine that waits
+    local summary = client:each(OPERATION, users(10), { concurrency = 1, context = { retries = 0 } })
+    assert.are.same({ 10, 9, 1 }, { summary.total, summary.succeeded, summary.failed })
+  end)
+
   it("that is final fails its call and holds up the others all the same", function()
     local client, transport = new_client(only(2, { status = 429, headers = "Retry-After: 120\r\n" }))
     local summary = client:each(OPERATION, users(10), { concurrency = 2, context = { retries = 0 } })

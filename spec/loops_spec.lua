@@ -402,6 +402,23 @@ describe("attached to luv", function()
     assert.are.equal(2, attempts)
   end)
 
+  it("a retry is driven, though another's poll has received the failure", function()
+    server:script({ default = { steps.delay(DELAY), steps.reply({ status = 503 }) } })
+    local retrying, attempts = new_client({ retry = { delay = 0.1 }, retries = 1 }), nil
+    local limit, timer = uv.new_timer(), uv.new_timer()
+    limit:start(10 * DELAY * 1000, 0, uv.stop)
+    timer:start(math.floor(DELAY * 500), 0, function()
+      timer:close()
+      assert.are.equal(1, client:poll(2 * DELAY))
+    end)
+    retrying:close_user_connections_async({ user = "alice" }):on_done(function(_, err)
+      attempts = err.attempts
+      limit:close()
+    end)
+    uv.run()
+    assert.are.equal(2, attempts)
+  end)
+
   it("a classifier may await another task", function()
     local stop, status, ticks = ticking(), nil, nil
     local function ask()

@@ -80,6 +80,36 @@ describe("moments", function()
     reactor:forget(last)
     assert.are.equal(20, reactor:timeout())
   end)
+
+  it("tell the loops, too, where they come to be asked for in a poll of somebody else's", function()
+    local reactor, advance = new_host()
+    local nudges = 0
+    local loop = { nudge = function() nudges = nudges + 1 end }
+    reactor.loops[loop] = true
+    reactor:at(1001, function() reactor:at(1005, print) end)
+    nudges = 0
+    advance(1)
+    reactor:poll(0)
+    assert.are.equal(1, nudges)
+    advance(1)
+    reactor:poll(0)
+    assert.are.equal(1, nudges)
+  end)
+
+  it("tell the loops, too, where the poll raises what a coroutine has raised", function()
+    local reactor = new_host()
+    local nudges = 0
+    local loop = { nudge = function() nudges = nudges + 1 end }
+    reactor:spawn(function() end, function()
+      reactor.loops[loop] = true
+      reactor:at(1005, print)
+      nudges = 0
+      error("oops", 0)
+    end, {})
+    nudges = 0
+    assert.is_false((pcall(reactor.poll, reactor, 0)))
+    assert.are.equal(1, nudges)
+  end)
 end)
 
 describe("a coroutine of a host's own", function()

@@ -240,7 +240,10 @@ end
 
 local function start_more(run)
   while run.active < run.concurrency and not (run.ask and run.ask()) and has_next(run) do
-    if run.now() < run.paused_until then return wait_for_pause(run) end
+    if run.now() < run.paused_until then
+      wait_for_pause(run)
+      if run.pausing then return end -- else it is over already, and nobody would come back to this
+    end
     local item = run.upcoming
     run.upcoming = nil
     start(run, item)

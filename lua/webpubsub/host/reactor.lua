@@ -30,6 +30,7 @@ function reactor.init(self, background, now)
   self.spawned = 0      -- coroutines of ours that are not over
   self.problem = false  -- what one of them raised: { error }
   self.polling = false
+  self.hurried = false  -- in the poll that runs, something has become due before all that the loops know of
   self.sending = false  -- since the last look an exchange was under way
   self.current = false  -- the place of the coroutine that was resumed last and runs
   self.loops = setmetatable({}, { __mode = "k" }) -- [loop] = true: event loops that poll
@@ -89,7 +90,9 @@ function reactor:at(due, act)
     timers[index], index = timers[parent], parent
   end
   timers[index] = timer
-  if index == 1 and not self.polling then self:nudge() end
+  if index == 1 then
+    if self.polling then self.hurried = true else self:nudge() end
+  end
   return timer
 end
 
@@ -195,12 +198,20 @@ local function work(self, most, slot)
   return count
 end
 
+-- A loop whose poll this is not knows nothing of what has become due meanwhile. One whose poll raises does not look.
+local function tell_loops(self)
+  if not (self.hurried or self.last >= self.first or self.problem) then return end
+  self.hurried = false
+  self:nudge()
+end
+
 -- What is raised past it, such as Ctrl-C, leaves the reactor as it was.
 local function round(self, most, slot)
   local polling, current = self.polling, self.current
   self.polling = true
   local ok, count = pcall(work, self, most, slot)
   self.polling, self.current = polling, current
+  if not polling then tell_loops(self) end
   if not ok then error(count, 0) end
   if self.problem then raise_problem(self) end
   if count > 0 and not self:is_busy() then self:nudge() end -- another loop may wait for what has ended here
