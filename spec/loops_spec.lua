@@ -334,6 +334,15 @@ describe("in a coroutine of cqueues", function()
     assert.are.same({ 0, 0 }, { client:pending(), curl.background():pending() })
   end)
 
+  it("a loop that is dropped half way is not asked for ever whether it withdraws its calls", function()
+    local client = new_client()
+    drop_loops(function() close(client, { cancel = function() return false end }) end)
+    for _ = 1, 3 do collectgarbage() end
+    local deadline = core.now() + 2
+    while client:timeout() and core.now() < deadline do client:poll(client:timeout()) end
+    assert.is_nil(client:timeout())
+  end)
+
   it("two clients and two loops get along", function()
     local first, second, other = new_client(), new_client(), cqueues.new()
     local statuses = {}

@@ -89,6 +89,22 @@ describe("in NGINX, a credential", function()
     assert.are.equal("204", web:run("return close(the_client)"))
   end)
 
+  it("asks for a timer again when NGINX has dropped the one in which its token was to be fetched", function()
+    local busy = nginx.start({ set = { dns = names.port, ca = certs.ca.cert },
+      http = "resolver 127.0.0.1:$(dns); lua_ssl_trusted_certificate $(ca); lua_max_running_timers 1;" })
+    local outcome, problem = busy:run(([[
+      local client = webpubsub.new { endpoint = %q, hub = "chat", credential = function()
+        return "t", ngx.time() + 3600
+      end }
+      ngx.timer.at(0, function() ngx.sleep(0.5) end)
+      ngx.sleep(0.05)
+      return close(client, { timeout = 5 })]]):format(endpoint))
+    local log = busy:log()
+    busy:stop()
+    assert.are.equal("204", outcome, problem)
+    contains(log, "lua_max_running_timers are not enough")
+  end)
+
   it("fails all who wait for it with the one failure", function()
     authority:script({ default = { steps.delay(0.2), azure.refusal(401, "invalid_client", "AADSTS1: wrong") } })
     prepare()

@@ -175,10 +175,10 @@ local function begin_waiting(wake, flight, host, due)
   end
 end
 
--- Waits for what comes of somebody else's request.
+-- Waits for what comes of somebody else's request, with the host that performs it: who waits there sees to its timers.
 local function await(flight, request)
   local transport, cancelled = request.transport, request.cancelled
-  local host, due = transport.host, math.min(transport.now() + request.seconds, flight.due)
+  local host, due = flight.host or transport.host, math.min(transport.now() + request.seconds, flight.due)
   while not flight.over and transport.now() < due and not (cancelled and cancelled()) do
     host:suspend(begin_waiting, flight, host, cancelled and math.min(due, transport.now() + ASKING_SLICE) or due)
   end

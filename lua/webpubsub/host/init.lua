@@ -125,18 +125,24 @@ end
 
 -- ---------------------------------------------------------------- waits that may be withdrawn
 
--- Asks again and again. What `ask` raises is kept for who waits.
-local function ask_later(self, wait, wake)
-  wait.asking = self:at(self.now() + ASKING_SLICE, function()
+local weak = { __mode = "v" }
+
+-- Asks again and again, as long as somebody waits: a coroutine that is collected takes its wait with it. What `ask`
+-- raises is kept for who waits.
+local function ask_later(self, entry)
+  local timer = self:at(self.now() + ASKING_SLICE, function()
+    local wait = entry.wait
+    if not wait then return end
     local ok, answer = pcall(wait.ask)
     if not ok then wait.problem = { answer } end
     if answer or not ok then
       wait.cancelled = true
-      wake()
+      wait.wake()
     else
-      ask_later(self, wait, wake)
+      ask_later(self, entry)
     end
   end)
+  entry.wait.asking = timer
 end
 
 local function begin_wait(wake, self, token, exchange, slot, due, ask, wait)
@@ -145,7 +151,7 @@ local function begin_wait(wake, self, token, exchange, slot, due, ask, wait)
   if not wait then return nil end
   wait.wake, wait.ask = wake, ask
   local timer = due and self:at(due, wake)
-  if ask then ask_later(self, wait, wake) end
+  if ask then ask_later(self, setmetatable({ wait = wait }, weak)) end
   return function()
     if timer then self:forget(timer) end
     if wait.asking then self:forget(wait.asking) end
