@@ -69,6 +69,17 @@ describe("an error that nobody catches", function()
       uv.run()]]))
   end)
 
+  it("is text where a task's callback raises it in luv's loop", function()
+    assert_says(complaint_of([[
+      local uv = require "luv"
+      local own = webpubsub.new { endpoint = "https://contoso.webpubsub.azure.com", key = "k", hub = "chat",
+        transport = function() coroutine.yield() end }
+      own:attach_luv()
+      local task = own:close_user_connections_async { user = "alice", context = { timeout = 0.01, retries = 0 } }
+      task:on_done(mistake)
+      uv.run()]]))
+  end)
+
   it("is itself after cqueues' loop", function()
     local result = process.run_lua(MISTAKE .. [[
       local loop = require("cqueues").new()

@@ -2,6 +2,8 @@
 
 local require = require
 
+local text_errors = require "webpubsub.text_errors"
+
 local world = {}
 
 local adapter = {}
@@ -53,7 +55,7 @@ local function new_adapter(host)
   local self = setmetatable({
     host = host, descriptor = uv.new_poll(host:descriptor()), timer = uv.new_timer(), soon = uv.new_idle(),
   }, adapter)
-  self.turn = function() turn(self) end
+  self.turn = text_errors(function() turn(self) end) -- luv shows nothing of what is raised but strings
   return self
 end
 
