@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "lua/curl.h"
+#include "lua/order.h"
 
 int wpsL_curl_raise(lua_State *L, const struct wps_error *error)
 {
@@ -31,44 +32,13 @@ void wpsL_curl_class(lua_State *L, const char *name, const luaL_Reg *methods, lu
 
 /* ------------------------------------------------------------------ in */
 
-static struct wps_slice whole(const struct wps_buffer *buffer)
-{
-    struct wps_slice slice = { wps_buffer_string(buffer), buffer->length };
-
-    return slice;
-}
-
-static struct wps_slice check_slice(lua_State *L, int index)
-{
-    struct wps_slice slice;
-
-    slice.data = luaL_checklstring(L, index, &slice.length);
-    return slice;
-}
-
-static void order_of_call(lua_State *L, int index, const struct wps_call *call, struct wps_exchange_order *order)
-{
-    const struct wps_request *request = &call->request;
-
-    luaL_argcheck(L, call->step == WPS_SEND && call->attempt, index, "the call is at another step");
-    order->request.method = wps_slice_of(request->operation->method);
-    order->request.target = whole(&request->target);
-    order->request.headers = whole(&request->headers);
-    order->request.headers_checked = wps_call_headers_checked(call);
-    if (request->has_body)
-        order->request.body = whole(&request->body);
-    order->seconds = call->seconds;
-    order->patience = call->patience;
-    order->fresh = call->fresh;
-}
-
 static void order_of_strings(lua_State *L, int first, struct wps_exchange_order *order)
 {
-    order->request.method = check_slice(L, first);
-    order->request.target = check_slice(L, first + 1);
-    order->request.headers = check_slice(L, first + 2);
+    order->request.method = wpsL_check_slice(L, first);
+    order->request.target = wpsL_check_slice(L, first + 1);
+    order->request.headers = wpsL_check_slice(L, first + 2);
     if (!lua_isnoneornil(L, first + 3))
-        order->request.body = check_slice(L, first + 3);
+        order->request.body = wpsL_check_slice(L, first + 3);
     order->seconds = luaL_checknumber(L, first + 4);
     order->patience = luaL_checknumber(L, first + 5);
     order->fresh = lua_toboolean(L, first + 6);
@@ -87,7 +57,7 @@ struct wps_profile *wpsL_curl_order(lua_State *L, int first, struct wps_exchange
         return box->profile;
     }
     call = wpsL_class_check(L, first + 1, WPS_CURL_CALL_UPVALUE, WPS_CALL);
-    order_of_call(L, first + 1, call, order);
+    wpsL_order_of_call(L, first + 1, call, order);
     if (call->owner == getpid())
         return box->profile;
     lua_pushnil(L);
@@ -99,18 +69,13 @@ struct wps_profile *wpsL_curl_order(lua_State *L, int first, struct wps_exchange
 
 /* ------------------------------------------------------------------ out */
 
-static void push_slice(lua_State *L, struct wps_slice slice)
-{
-    lua_pushlstring(L, slice.data ? slice.data : "", slice.length);
-}
-
 int wpsL_curl_push_info(lua_State *L, const struct wps_exchange *exchange)
 {
     lua_createtable(L, 0, 2);
     lua_pushboolean(L, !exchange->kept);
     lua_setfield(L, -2, "new_connection");
     if (exchange->move == WPS_FINISHED && !exchange->error.kind) {
-        push_slice(L, exchange->http.reason);
+        wpsL_push_slice(L, exchange->http.reason);
         lua_setfield(L, -2, "reason");
     }
     return 1;
@@ -135,8 +100,8 @@ int wpsL_curl_push_result(lua_State *L, const struct wps_exchange *exchange)
     if (exchange->error.kind)
         return push_failure(L, exchange);
     lua_pushinteger(L, exchange->http.status);
-    push_slice(L, exchange->http.headers);
-    push_slice(L, whole(&exchange->http.body));
+    wpsL_push_slice(L, exchange->http.headers);
+    wpsL_push_slice(L, wps_whole(&exchange->http.body));
     return 3;
 }
 
@@ -144,11 +109,6 @@ int wpsL_curl_deliver(lua_State *L, struct wps_exchange *exchange)
 {
     struct wps_call *call = wpsL_class_check(L, 2, WPS_CURL_CALL_UPVALUE, WPS_CALL);
 
-    luaL_argcheck(L, call->step == WPS_SEND && call->attempt, 2, "this call has not sent");
-    if (exchange->error.kind)
-        return push_failure(L, exchange);
-    call->response.status = exchange->http.status;
-    wps_http1_take(&exchange->http, &call->response.headers, &call->response.body);
-    lua_pushboolean(L, true);
-    return 1;
+    wpsL_check_sent(L, 2, call);
+    return exchange->error.kind ? push_failure(L, exchange) : wpsL_take_response(L, &exchange->http, call);
 }

@@ -19,8 +19,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/exchange.h"
-#include "lua/bindings.h"
+#include "lua/order.h"
 
 #define EXCHANGE "webpubsub.exchange"
 #define MAX_BYTES 2147483647.0 /* of a response */
@@ -38,19 +37,6 @@ struct exchange_box {
 static struct exchange_box *wpsL_to_box(lua_State *L)
 {
     return wpsL_class_check(L, 1, EXCHANGE_UPVALUE, EXCHANGE);
-}
-
-static struct wps_slice wpsL_check_slice(lua_State *L, int index)
-{
-    struct wps_slice slice;
-
-    slice.data = luaL_checklstring(L, index, &slice.length);
-    return slice;
-}
-
-static void wpsL_push_slice(lua_State *L, struct wps_slice slice)
-{
-    lua_pushlstring(L, slice.data ? slice.data : "", slice.length);
 }
 
 static int push_move(lua_State *L, enum wps_move move)
@@ -118,17 +104,10 @@ static int exchange_gc(lua_State *L)
 
 /* ------------------------------------------------------------------ beginning */
 
-static struct wps_slice whole(const struct wps_buffer *buffer)
-{
-    struct wps_slice slice = { wps_buffer_string(buffer), buffer->length };
-
-    return slice;
-}
-
 static int wpsL_begin(lua_State *L, struct exchange_box *box, struct wps_exchange_order *order, double now)
 {
     order->limits = box->limits;
-    order->authority = whole(&box->authority);
+    order->authority = wps_whole(&box->authority);
     order->connect_seconds = box->connect_seconds;
     return push_move(L, wps_exchange_begin(&box->exchange, order, now));
 }
@@ -136,18 +115,9 @@ static int wpsL_begin(lua_State *L, struct exchange_box *box, struct wps_exchang
 static int exchange_begin(lua_State *L)
 {
     struct exchange_box *box = wpsL_to_box(L);
-    const struct wps_call *call = wpsL_to_call(L, 2);
-    const struct wps_request *request = &call->request;
-    struct wps_exchange_order order = { .patience = call->patience, .seconds = call->seconds, .fresh = call->fresh };
+    struct wps_exchange_order order = { .request.host = wps_whole(&box->authority) };
 
-    luaL_argcheck(L, call->step == WPS_SEND && call->attempt, 2, "this call is not about to send");
-    order.request.method = wps_slice_of(request->operation->method);
-    order.request.target = whole(&request->target);
-    order.request.host = whole(&box->authority);
-    order.request.headers = whole(&request->headers);
-    order.request.headers_checked = wps_call_headers_checked(call);
-    if (request->has_body)
-        order.request.body = whole(&request->body);
+    wpsL_order_of_call(L, 2, wpsL_to_call(L, 2), &order);
     return wpsL_begin(L, box, &order, luaL_checknumber(L, 3));
 }
 
@@ -295,11 +265,8 @@ static int exchange_deliver(lua_State *L)
     struct wps_http1 *http = wpsL_to_response(L);
     struct wps_call *call = wpsL_to_call(L, 2);
 
-    luaL_argcheck(L, call->step == WPS_SEND && call->attempt, 2, "this call has not sent");
-    call->response.status = http->status;
-    wps_http1_take(http, &call->response.headers, &call->response.body);
-    lua_pushboolean(L, true);
-    return 1;
+    wpsL_check_sent(L, 2, call);
+    return wpsL_take_response(L, http, call);
 }
 
 static int exchange_result(lua_State *L)
@@ -308,7 +275,7 @@ static int exchange_result(lua_State *L)
 
     lua_pushinteger(L, http->status);
     wpsL_push_slice(L, http->headers);
-    wpsL_push_slice(L, whole(&http->body));
+    wpsL_push_slice(L, wps_whole(&http->body));
     wpsL_push_slice(L, http->reason);
     return 4;
 }
